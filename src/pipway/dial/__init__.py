@@ -1,0 +1,1 @@
+"""Open a byte stream to host:port through whatever is in the way; HTTP on top of it."""

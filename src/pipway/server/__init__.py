@@ -1,0 +1,1 @@
+"""One port: whoever connects, the first byte decides what it speaks."""

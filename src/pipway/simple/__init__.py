@@ -1,0 +1,1 @@
+"""The Simple Repository API as data: names, pages, reading and writing HTML and JSON, negotiation. Pure."""

@@ -1,0 +1,1 @@
+"""What is kept: blobs named by their SHA-256, and the catalog of what we know about them and about pages."""

@@ -1,0 +1,63 @@
+"""Named events: logs, metrics, doctor and the live view all listen here.
+
+Everyone may emit; nobody who emits knows who listens. Ordinary events are delivered at once. Requests are
+too many for that: they are appended to a batch (one tuple each) and handed over together a few times a second.
+Facts never hold secrets: what is emitted may be printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+Facts = Mapping[str, Any]
+Listener = Callable[[str, Facts], None]
+
+
+class RequestRecord(NamedTuple):
+    """One answered request, as the access log and the metrics need it."""
+
+    when: float  #: seconds since the epoch, when the answer was complete
+    peer: str  #: address of the client
+    method: str
+    target: str  #: as sent, without userinfo
+    status: int
+    sent: int  #: body bytes written
+    seconds: float  #: from the request's last byte to the answer's last byte handed to the kernel
+    outcome: str  #: "hit", "miss", "joined", "stale", "error", "other"
+    client: str  #: User-Agent, at most 200 characters
+
+
+RequestListener = Callable[[Sequence[RequestRecord]], None]
+
+
+class Trace:
+    """Hands events to listeners. Not thread-safe: emit from the event loop."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+        self._request_listeners: list[RequestListener] = []
+        self._batch: list[RequestRecord] = []
+        #: Append a `RequestRecord`; a bound method so that the hot path pays one call.
+        self.request: Callable[[RequestRecord], None] = self._batch.append
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener(name, facts)` for every event from now on."""
+        self._listeners.append(listener)
+
+    def listen_requests(self, listener: RequestListener) -> None:
+        """Call `listener(records)` for every batch of requests from now on."""
+        self._request_listeners.append(listener)
+
+    def emit(self, name: str, **facts: Any) -> None:
+        """Deliver one event. Names are dotted nouns: `upstream.request`, `blob.quarantined`."""
+        for listener in self._listeners:
+            listener(name, facts)
+
+    def flush(self) -> None:
+        """Hand the batch of requests to its listeners; called by a timer and at shutdown."""
+        if self._batch:
+            batch = self._batch[:]
+            self._batch.clear()
+            for listener in self._request_listeners:
+                listener(batch)

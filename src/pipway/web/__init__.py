@@ -1,0 +1,1 @@
+"""What is served: the Simple API, files, the landing page, health and metrics."""

@@ -1,0 +1,33 @@
+"""Takes secrets out of text before a person or a file sees it.
+
+Whoever prints what came from outside (settings, log, errors) calls `redact`. It errs on the side of hiding:
+what looks like a credential is replaced, never shortened.
+"""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "[hidden]"
+
+# RFC 3986 §3.2.1: everything between "//" and the last "@" of the authority is userinfo. White space and quotes
+# end a URL in running text, so a greedy match up to the last "@" cannot swallow the next word.
+_USERINFO = re.compile(r"(?<=//)[^\s/?#\"'<>]*@")
+# RFC 9110 §11.6: Authorization and Proxy-Authorization carry "scheme credentials"; cookies are as good as a login.
+_HEADER = re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)(\"?'?\s*[:=]\s*\"?'?)([^\r\n\"']+)")
+# The scheme and token without the header's name, as in a fact called `challenge`.
+_SCHEME = re.compile(r"(?i)\b(basic|bearer|digest|negotiate|ntlm)\s+(?=[A-Za-z0-9+/_.~-]{8,})([A-Za-z0-9+/_.~-]+=*)")
+# Names that say what they hold, in a query or a form.
+_PAIR = re.compile(r"(?i)\b((?:access_|api_?|auth_?)?(?:token|password|passwd|secret|signature|key))=([^&\s\"']+)")
+
+
+def redact(text: str) -> str:
+    """Give `text` with URL userinfo, Authorization-like values and password-like parameters replaced."""
+    if "@" in text:
+        text = _USERINFO.sub(f"{HIDDEN}@", text)
+    if "=" in text or ":" in text:
+        text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
+        text = _PAIR.sub(rf"\1={HIDDEN}", text)
+    if " " in text:
+        text = _SCHEME.sub(rf"\1 {HIDDEN}", text)
+    return text

@@ -1,0 +1,199 @@
+"""Every setting, once: name, type, default, help. Files, variables, arguments, schema and docs derive from here.
+
+A setting's name is its path (`cache.page_ttl`), its variable is `PIPWAY_` and that path in capitals
+(`PIPWAY_CACHE_PAGE_TTL`) unless it says otherwise. To add one, add a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
+from operator import attrgetter
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
+
+import platformdirs
+
+from pipway.settings.values import (
+    ADDRESS,
+    COUNT,
+    DURATION,
+    OPTIONAL_PATH,
+    PATH,
+    SIZE,
+    SWITCH,
+    UPSTREAMS,
+    Address,
+    Kind,
+    Upstream,
+    choice,
+)
+
+T = TypeVar("T")
+
+#: Settings that are gone: old name → what to write instead. Naming one is an error that says so.
+REMOVED: Mapping[str, str] = MappingProxyType({})
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+MIB, GIB = 2**20, 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One row of the table. `argument` is the option of `pipway serve`, where there is one."""
+
+    name: str
+    kind: Kind[Any]
+    help: str
+    variable: str
+    argument: str | None
+    default: Any  #: None when it depends on the machine
+
+
+def _setting(
+    kind: Kind[Any],
+    default: T,
+    help: str,
+    *,
+    variable: str | None = None,
+    argument: str | None = None,
+) -> T:
+    facts = {"kind": kind, "help": help, "variable": variable, "argument": argument}
+    return field(default=default, metadata=facts)
+
+
+def _data_folder() -> Path:
+    return platformdirs.user_data_path("pipway", appauthor=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The port."""
+
+    listen: Address = _setting(ADDRESS, Address("127.0.0.1", 3141), "Where to listen; port 0 picks a free one.",
+                               variable="PIPWAY_LISTEN", argument="--listen")  # fmt: skip
+    grace: float = _setting(DURATION, 30.0, "How long running answers may still take after a request to stop.")
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """What is kept, and for how long it is used without asking."""
+
+    page_ttl: float = _setting(DURATION, 10 * MINUTE, "How long a project's page is served without asking upstream.")
+    stale_while_revalidate: float = _setting(
+        DURATION, 5 * MINUTE, "How long after that it is still served at once while it is refreshed behind the scenes."
+    )
+    stale_if_error: float = _setting(
+        DURATION, 30 * DAY, "How long a stored page is served when upstream fails or cannot be reached."
+    )
+    negative_ttl: float = _setting(DURATION, MINUTE, "How long upstream's own 404 is believed.")
+    patience: float = _setting(
+        DURATION, 3.0, "How long a client waits for upstream when a stored page could be served instead."
+    )
+    disk_budget: int = _setting(SIZE, 20 * GIB, "Bytes of files kept on disk; what was used least recently goes first.")
+    memory_pages: int = _setting(SIZE, 256 * MIB, "Bytes of ready-made answers kept in memory.")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What nobody may exceed, upstream or client."""
+
+    connect: float = _setting(DURATION, 5.0, "Upstream: how long opening a connection may take, TLS included.")
+    first_byte: float = _setting(DURATION, 20.0, "Upstream: how long it may take until an answer begins.")
+    stall: float = _setting(DURATION, 20.0, "Upstream: how long an answer may pause before it counts as broken.")
+    page_bytes: int = _setting(SIZE, 32 * MIB, "Upstream: the largest project page that is read.")
+    connections: int = _setting(COUNT, 4096, "Clients: connections open at once; more wait to be accepted.")
+    header_seconds: float = _setting(DURATION, 15.0, "Clients: how long sending a request may take.")
+    idle_seconds: float = _setting(DURATION, 75.0, "Clients: how long an idle connection is kept open.")
+    write_seconds: float = _setting(DURATION, 60.0, "Clients: how long a reader may take no byte before it is dropped.")
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What is written about the server's work."""
+
+    format: Literal["auto", "human", "json"] = _setting(
+        choice("auto", "human", "json"),
+        "auto",
+        "`human` lines, `json` lines, or `auto`: human on a terminal, JSON otherwise.",
+        argument="--log-format",
+    )
+    level: Literal["debug", "info", "warning", "error"] = _setting(
+        choice("debug", "info", "warning", "error"), "info", "The least important event that is written."
+    )
+    file: Path | None = _setting(OPTIONAL_PATH, None, "Where to write; empty is standard error.")
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """What upstream learns about the people behind this server."""
+
+    user_agent_passthrough: bool = _setting(
+        SWITCH, False, "Send a client's User-Agent upstream (it names Python, system and CI); off sends pipway's own."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. `origins` says where each value came from: `default`, `FILE:LINE`, `PIPWAY_X` or `--x`."""
+
+    data: Path = field(
+        default_factory=_data_folder,
+        metadata={"kind": PATH, "help": "The folder that holds what is cached.", "argument": "--data"},
+    )
+    upstreams: tuple[Upstream, ...] = _setting(
+        UPSTREAMS, (), "Indexes to fetch from, first one first; none means the default index.",
+        variable="PIPWAY_UPSTREAM", argument="--upstream",
+    )  # fmt: skip
+    offline: bool = _setting(SWITCH, False, "Never ask upstream; serve what is stored.", argument="--offline")
+    server: Server = field(default_factory=Server)
+    cache: Cache = field(default_factory=Cache)
+    limits: Limits = field(default_factory=Limits)
+    log: Log = field(default_factory=Log)
+    privacy: Privacy = field(default_factory=Privacy)
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
+def options(group: type = Settings, prefix: str = "") -> Iterator[Option]:
+    """Every setting, in the order of the table."""
+    for item in fields(group):
+        name = prefix + item.name
+        if subgroup := _subgroup(item):
+            yield from options(subgroup, f"{name}.")
+        elif facts := item.metadata:
+            yield Option(
+                name=name,
+                kind=facts["kind"],
+                help=facts["help"],
+                variable=facts.get("variable") or "PIPWAY_" + name.upper().replace(".", "_"),
+                argument=facts.get("argument"),
+                default=None if item.default is MISSING else item.default,
+            )
+
+
+def build(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
+    """Make settings from values by name; what is not given keeps its default."""
+    settings: Settings = _build(values, Settings, "")
+    return replace(settings, origins=MappingProxyType(dict(origins)))
+
+
+def _build(values: Mapping[str, Any], group: type, prefix: str) -> Any:
+    made: dict[str, Any] = {}
+    for item in fields(group):
+        name = prefix + item.name
+        if name in values:
+            made[item.name] = values[name]
+        elif subgroup := _subgroup(item):
+            made[item.name] = _build(values, subgroup, f"{name}.")
+    return group(**made)
+
+
+def _subgroup(item: Field[Any]) -> type | None:
+    factory: object = item.default_factory
+    return factory if isinstance(factory, type) and is_dataclass(factory) else None
+
+
+def value_of(settings: Settings, name: str) -> Any:
+    """The value of a setting by its dotted name."""
+    return attrgetter(name)(settings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,12 +71,25 @@ def nginx(
 
 
 @contextmanager
-def origin(folder: Path, root: Path, port_known: int | None = None) -> Iterator[Running]:
+def origin(folder: Path, root: Path) -> Iterator[Running]:
     """The upstream index all caches fetch from: plain nginx on the load generator's core, no access log."""
-    with nginx(
-        "origin", folder, http=VARIANTS["nginx"], server=STATIC.format(root=root), core=LOAD_CORE, log=False
-    ) as o:
-        yield o
+    server = STATIC.format(root=root)
+    with nginx("origin", folder, http=VARIANTS["nginx"], server=server, core=LOAD_CORE, log=False) as running_origin:
+        yield running_origin
+
+
+def exact(root: Path, pages: Iterable[str]) -> str:
+    """The quickest way for nginx to serve these pages' JSON: one exact location each, no negotiation."""
+    found = [
+        f"location = /simple/{page}/ {{ alias {root}/simple/{page}/index.json; default_type {JSON}; }}"
+        for page in pages
+    ]
+    return f"root {root}; etag on; gzip_static on; gzip_vary on; " + "\n".join(found)
+
+
+def from_memory(path: str, body: bytes) -> str:
+    """A location that answers from nginx's configuration itself (bounded to 4 KB by its parser)."""
+    return f"location = {path} {{ default_type {JSON}; return 200 '{body.decode()}'; }}"
 
 
 @contextmanager

@@ -5,7 +5,7 @@ An index never says NotFound because something failed: that is Unavailable (DESI
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -32,6 +32,7 @@ class Download:
     etag: str | None  #: None while the digest is not known yet
     lease: Lease | None  #: None: must not be repeated (still growing)
     outcome: str = "hit"
+    reopen: Callable[[], Source] | None = None  #: the same bytes anew, at once and without waiting
 
 
 class Index(Protocol):

@@ -40,7 +40,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return digest.lower() if digest else None
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class Page(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
     """A project and its files, in the upstream's order."""
 
     name: NormalizedName

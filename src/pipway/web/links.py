@@ -1,0 +1,83 @@
+"""File URLs as a reversible prefix swap: the upstream's `https://host/p/x.whl` is our `/files/https/host/p/x.whl`.
+
+`web.simple` writes these into pages, `web.files` reads them back; uv.lock and pylock keep them, so they must stay the
+same for ever and be mapped back by cutting a prefix. Nothing is decoded, encoded or normalised on the way: every byte
+of authority, path and query is kept, and a URL that clients would not keep as it is has no link at all.
+
+Pages carry the relative form `../../files/…`: it resolves from `/simple/<anything>/` whatever host, port, scheme or path
+prefix a reverse proxy puts in front, so pages need no knowledge of the outside and are the same for everyone.
+"""
+
+from __future__ import annotations
+
+import re
+
+PREFIX = "/files/"
+
+#: From a project's page, two levels below the root, to the root.
+_UP = "../.."
+
+#: DNS name, IPv4 or bracketed IPv6 literal, and a port (RFC 3986 §3.2); userinfo is refused because URLs are printed.
+_AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
+#: Characters that pip (urllib3) and uv (the WHATWG parser) send as they stand: pchar and "/" (RFC 3986 §3.3). Backslash,
+#: space, controls and non-ASCII are rewritten by one or the other and would come back as another URL.
+_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)+")
+#: In a query the WHATWG parser also rewrites the apostrophe.
+_QUERY = re.compile(r"(?:[A-Za-z0-9._~!$&()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
+
+#: "." and ".." also in their encoded spellings, which the WHATWG parser removes like the plain ones.
+_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+
+_LONGEST = 4096
+
+
+def link(url: str) -> str | None:
+    """Our absolute path (with query) for an upstream file URL without fragment; None when it can have none.
+
+    None: not http or https, userinfo, dot segments, no path, an empty query, longer than 4096 characters, or a
+    character that RFC 3986 forbids. The inverse is `unlink`.
+    """
+    scheme, _, rest = url.partition("://")
+    authority, slash, tail = rest.partition("/")
+    path, mark, query = (slash + tail).partition("?")
+    if not _sound(scheme, authority, path, query) or len(url) > _LONGEST or (mark and not query):
+        return None
+    return f"{PREFIX}{scheme}/{_escape(authority)}{path}{mark}{query}"
+
+
+def relative(url: str) -> str | None:
+    """The link as a project's page carries it; None as for `link`."""
+    path = link(url)
+    return None if path is None else _UP + path
+
+
+def unlink(path: str, query: str) -> str | None:
+    """The upstream URL that a request's path (still encoded) and query (without "?") name; None when it names none."""
+    if not path.startswith(PREFIX) or len(path) + len(query) > _LONGEST + len(PREFIX):
+        return None
+    scheme, _, rest = path[len(PREFIX) :].partition("/")
+    authority, slash, tail = rest.partition("/")
+    authority = _unescape(authority)
+    if not _sound(scheme, authority, slash + tail, query):
+        return None
+    return f"{scheme}://{authority}{slash}{tail}{'?' if query else ''}{query}"
+
+
+def _escape(authority: str) -> str:
+    """Brackets may not stand in a path (RFC 3986 §3.3): urllib3 would encode them anyway, uv would not."""
+    return authority.replace("[", "%5B").replace("]", "%5D")
+
+
+def _unescape(segment: str) -> str:
+    return re.sub("%5[bB]", "[", re.sub("%5[dD]", "]", segment)) if "%" in segment else segment
+
+
+def _sound(scheme: str, authority: str, path: str, query: str) -> bool:
+    return (
+        scheme in ("http", "https")
+        and _AUTHORITY.fullmatch(authority) is not None
+        and _PATH.fullmatch(path) is not None
+        and _DOTS.search(path) is None
+        and _QUERY.fullmatch(query) is not None
+    )

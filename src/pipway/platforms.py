@@ -11,6 +11,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import platformdirs
+
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+    import threading
+else:
+    import fcntl
+
 WINDOWS = sys.platform == "win32"
 
 #: `os.sendfile` with Linux semantics (file to socket, count bounded by the caller); macOS differs in its result.
@@ -35,3 +44,61 @@ def sync_directory(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def default_data_dir() -> Path:
+    """Give the folder for what pipway stores, as this system's conventions have it; it need not exist yet."""
+    return Path(platformdirs.user_data_dir("pipway", appauthor=False))
+
+
+if sys.platform == "win32":
+    _SEEK = threading.Lock()
+    _LOCK_AT = 1 << 40  # region locks are mandatory for the bytes they cover: lock one that no blob has
+
+    def open_shared(path: Path, flags: int, mode: int = 0o600) -> int:
+        """Open so that others may still rename and delete the file, which `os.open` forbids on Windows."""
+        write = flags & (os.O_WRONLY | os.O_RDWR)
+        disposition = (
+            1 if flags & os.O_EXCL else 4 if flags & os.O_CREAT else 3
+        )  # CREATE_NEW, OPEN_ALWAYS, OPEN_EXISTING
+        access = 0x80000000 | (0x40000000 if write else 0)  # GENERIC_READ, GENERIC_WRITE
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.CreateFileW.restype = ctypes.c_void_p
+        # 7: FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE; 0x80: FILE_ATTRIBUTE_NORMAL
+        handle = kernel.CreateFileW(str(path), access, 7, None, disposition, 0x80, None)
+        if handle in (None, ctypes.c_void_p(-1).value):
+            raise ctypes.WinError(ctypes.get_last_error())
+        return msvcrt.open_osfhandle(handle, flags | os.O_BINARY | os.O_NOINHERIT)
+
+    def read_at(descriptor: int, count: int, offset: int) -> bytes:
+        """Read at an offset; Windows has only one position per descriptor, so readers take turns."""
+        with _SEEK:
+            os.lseek(descriptor, offset, os.SEEK_SET)
+            return os.read(descriptor, count)
+
+    def try_lock(descriptor: int) -> bool:
+        """Take the file's exclusive lock if nobody has it; it ends with the descriptor or the process."""
+        position = os.lseek(descriptor, 0, os.SEEK_CUR)
+        os.lseek(descriptor, _LOCK_AT, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(descriptor, position, os.SEEK_SET)
+        return True
+else:
+
+    def open_shared(path: Path, flags: int, mode: int = 0o600) -> int:
+        """Open so that others may still rename and delete the file; on POSIX they always may."""
+        return os.open(path, flags | os.O_CLOEXEC, mode)
+
+    read_at = os.pread
+
+    def try_lock(descriptor: int) -> bool:
+        """Take the file's exclusive lock if nobody has it; it ends with the descriptor or the process."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

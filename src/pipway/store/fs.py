@@ -1,0 +1,362 @@
+"""Blobs on the local disk: `blobs/ab/abcdef…`, `incoming/` for what is being written, `quarantine/` for what rotted.
+
+`app` makes one per process; several processes may share the folder. A visible blob was verified before it became
+visible, and is verified again when a process first opens it. Descriptors of blobs in use stay open, so that the
+warm path is one dictionary look-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pipway.errors import PipwayError, Unavailable
+from pipway.platforms import open_shared, read_at, sync_directory, try_lock
+from pipway.store.base import Digest
+from pipway.store.disk import disk
+from pipway.store.reading import OpenFile, Reader, Stamp, stamp_of
+from pipway.store.writing import FsWriter, Incoming
+from pipway.trace import Trace
+
+T = TypeVar("T")
+
+#: Blobs up to this length are verified before `open` returns; of longer ones each part is released once it is hashed.
+VERIFIED_AT_ONCE = 4 << 20
+
+_STEP = 1 << 20
+_REMEMBERED = 65_536  # stamps of verified blobs kept in memory
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a thread found under a digest."""
+
+    descriptor: int
+    stamp: Stamp
+    right: bool | None  #: None: not verified yet
+
+
+class FsBlobs:
+    """Content-addressed files under `root` (see `base.Blobs`)."""
+
+    def __init__(self, root: Path, *, trace: Trace | None = None, descriptors: int = 256, threads: int = 4) -> None:
+        self.root = root
+        self._trace = trace
+        self._limit = descriptors
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="blobs")
+        self._files: OrderedDict[Digest, OpenFile] = OrderedDict()  # least recently used first; each holds one pin
+        self._verified: OrderedDict[Digest, Stamp] = OrderedDict()
+        self._opening: dict[Digest, asyncio.Task[bool]] = {}
+        self._verifying: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def try_open(self, digest: Digest) -> Reader | None:
+        """A pinned reader at once, if the blob is open and verified already; None says nothing about the disk."""
+        file = self._files.get(digest)
+        if file is None or file.final is None:
+            return None
+        status = os.fstat(file.descriptor)
+        if not status.st_nlink or stamp_of(status) != file.stamp:
+            self._forget(digest)
+            return None
+        self._files.move_to_end(digest)
+        return Reader(file, file.final)
+
+    async def open(self, digest: Digest) -> Reader | None:
+        while True:
+            if (reader := self.try_open(digest)) is not None:
+                return reader
+            file = self._files.get(digest)
+            if file is not None:  # still being verified
+                assert file.stamp is not None
+                return Reader(file, file.stamp[0])
+            task = self._opening.get(digest)
+            if task is None:
+                task = asyncio.get_running_loop().create_task(self._look(digest))
+                self._opening[digest] = task
+                task.add_done_callback(lambda _: self._opening.pop(digest, None))
+            # Found it? Then look again: it may have been let go before this task came to run.
+            if not await asyncio.shield(task):
+                return None
+
+    async def _look(self, digest: Digest) -> bool:
+        """Open the file and verify it, or begin to; False when it is not there."""
+        found = await self._thread(self._find, digest, self._verified.get(digest))
+        if found is None:
+            return False
+        if found.right is False:
+            self._quarantined(digest)
+            return False
+        file = OpenFile(found.descriptor)
+        file.stamp = found.stamp
+        self._keep(digest, file)
+        if found.right:
+            file.complete(found.stamp[0], found.stamp)
+            self._remember(digest, found.stamp)
+            file.release()
+        else:
+            task = asyncio.get_running_loop().create_task(self._verify(digest, file, found.stamp))
+            self._verifying.add(task)
+            task.add_done_callback(self._verifying.discard)
+        return True
+
+    def _find(self, digest: Digest, verified: Stamp | None) -> _Found | None:
+        """Open a blob, and verify it if it is new to us and small (in a thread)."""
+        path = self._place(digest)
+        with disk(path):
+            try:
+                descriptor = open_shared(path, os.O_RDONLY)
+            except FileNotFoundError:
+                return None
+            stamp = stamp_of(os.fstat(descriptor))
+            if stamp == verified:
+                return _Found(descriptor, stamp, True)
+            if stamp[0] > VERIFIED_AT_ONCE:
+                return _Found(descriptor, stamp, None)
+            if self._hash(descriptor, None) == digest:
+                return _Found(descriptor, stamp, True)
+            os.close(descriptor)
+            self._quarantine(digest, stamp)
+            return _Found(-1, stamp, False)
+
+    async def _verify(self, digest: Digest, file: OpenFile, stamp: Stamp) -> None:
+        """Hash a long blob behind its readers' backs, releasing to them what is hashed."""
+        loop = asyncio.get_running_loop()
+
+        def progress(offset: int) -> None:
+            loop.call_soon_threadsafe(file.advance, offset)
+
+        try:
+            if await self._thread(self._hash, file.descriptor, progress) == digest:
+                file.complete(stamp[0], stamp)
+                self._remember(digest, stamp)
+                return
+            if self._files.get(digest) is file:
+                self._forget(digest)
+            file.fail(_corrupt(digest))
+            await self._thread(self._quarantine, digest, stamp)
+            self._quarantined(digest)
+        except Exception as error:
+            if self._files.get(digest) is file:
+                self._forget(digest)
+            file.fail(error)
+        finally:
+            file.release()
+
+    def _hash(self, descriptor: int, progress: Callable[[int], None] | None) -> str:
+        """SHA-256 of an open file (in a thread)."""
+        hasher = hashlib.sha256()
+        offset = 0
+        while data := read_at(descriptor, _STEP, offset):
+            if self._closing:
+                raise Unavailable("shutting-down", "pipway is stopping")
+            hasher.update(data)
+            offset += len(data)
+            if progress is not None:
+                progress(offset)
+        return hasher.hexdigest()
+
+    async def verify(self, digest: Digest) -> bool | None:
+        """Hash a blob again, whatever is remembered; None when it is not there. Nothing is changed on disk."""
+        return await self._thread(self._is_right, digest)
+
+    def _is_right(self, digest: Digest) -> bool | None:
+        path = self._place(digest)
+        with disk(path):
+            try:
+                descriptor = open_shared(path, os.O_RDONLY)
+            except FileNotFoundError:
+                return None
+            try:
+                return self._hash(descriptor, None) == digest
+            finally:
+                os.close(descriptor)
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    async def begin(self) -> FsWriter:
+        incoming = await self._thread(self._create)
+        return FsWriter(incoming, self._executor, self._place, self._published)
+
+    def _create(self) -> Incoming:
+        """Make a file in incoming/ that says by its lock that its writer lives (in a thread)."""
+        folder = self.root / "incoming"
+        with disk(folder):
+            while True:
+                path = folder / f"{secrets.token_hex(12)}.part"
+                try:
+                    descriptor = open_shared(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+                except FileNotFoundError:
+                    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    continue
+                # Between creating and locking, a sweep of another process may take the file for an orphan.
+                if try_lock(descriptor) and os.fstat(descriptor).st_nlink:
+                    try:
+                        return Incoming(path, descriptor, open_shared(path, os.O_RDONLY))
+                    except OSError:
+                        path.unlink(missing_ok=True)
+                        os.close(descriptor)
+                        raise
+                os.close(descriptor)
+
+    def _published(self, digest: Digest, file: OpenFile) -> None:
+        """A writer has committed: later readers share the descriptor of those who read while it grew."""
+        assert file.stamp is not None
+        self._remember(digest, file.stamp)
+        self._keep(digest, file)
+
+    # -- keeping house -------------------------------------------------------------------------------------------
+
+    async def size(self, digest: Digest) -> int | None:
+        def look() -> int | None:
+            with disk(self.root):
+                try:
+                    return self._place(digest).stat().st_size
+                except FileNotFoundError:
+                    return None
+
+        file = self._files.get(digest)
+        return file.final if file is not None and file.final is not None else await self._thread(look)
+
+    async def delete(self, digest: Digest) -> bool:
+        def remove() -> None:
+            with disk(self.root):
+                self._place(digest).unlink(missing_ok=True)
+
+        file = self._files.get(digest)
+        if digest in self._opening or (file is not None and file.pins > 1):
+            return False
+        if file is not None:
+            self._forget(digest)
+        self._verified.pop(digest, None)
+        await self._thread(remove)
+        return True
+
+    async def list(self) -> AsyncIterator[tuple[Digest, int]]:
+        for prefix in range(256):
+            for found in await self._thread(_listing, self.root / "blobs" / f"{prefix:02x}"):
+                yield found
+
+    async def sweep_incoming(self) -> int:
+        """Remove what killed writers left behind, of any process; gives how many files. Let go of deleted blobs."""
+        for digest, file in list(self._files.items()):
+            if not os.fstat(file.descriptor).st_nlink:  # another process evicted it: its space waits for us
+                self._forget(digest)
+        return await self._thread(_sweep, self.root / "incoming")
+
+    async def empty_quarantine(self) -> int:
+        """Remove what was quarantined; gives the number of bytes."""
+        return await self._thread(_empty, self.root / "quarantine")
+
+    async def aclose(self) -> None:
+        """Close what nobody reads. Readers stay usable, writers do not."""
+        self._closing = True
+        await asyncio.gather(*self._opening.values(), *self._verifying, return_exceptions=True)
+        for digest in list(self._files):
+            self._forget(digest)
+        self._executor.shutdown(wait=False)
+
+    def _place(self, digest: Digest) -> Path:
+        if not _DIGEST.fullmatch(digest):
+            raise ValueError(f"not a SHA-256 digest: {digest!r}")
+        return self.root / "blobs" / digest[:2] / digest
+
+    def _quarantine(self, digest: Digest, stamp: Stamp) -> None:
+        """Move a rotten blob out of sight (in a thread), unless it has been replaced meanwhile."""
+        path = self._place(digest)
+        folder = self.root / "quarantine"
+        with disk(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                if path.stat().st_ino == stamp[2]:
+                    path.replace(folder / f"{digest}.{secrets.token_hex(4)}")
+                    sync_directory(path.parent)
+            except FileNotFoundError:
+                return
+
+    def _quarantined(self, digest: Digest) -> None:
+        self._verified.pop(digest, None)
+        if self._trace is not None:
+            self._trace.emit("blob.quarantined", digest=digest)
+
+    def _keep(self, digest: Digest, file: OpenFile) -> None:
+        """Keep a descriptor open; close the least recently used that nobody reads."""
+        file.pins += 1
+        self._forget(digest)
+        self._files[digest] = file
+        for _ in range(len(self._files) - self._limit):
+            for oldest, candidate in self._files.items():
+                if candidate.pins == 1:
+                    self._forget(oldest)
+                    break
+            else:
+                return
+
+    def _forget(self, digest: Digest) -> None:
+        file = self._files.pop(digest, None)
+        if file is not None:
+            file.release()
+
+    def _remember(self, digest: Digest, stamp: Stamp) -> None:
+        self._verified[digest] = stamp
+        self._verified.move_to_end(digest)
+        if len(self._verified) > _REMEMBERED:
+            self._verified.popitem(last=False)
+
+    async def _thread(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+
+def _corrupt(digest: Digest) -> PipwayError:
+    return Unavailable(
+        "blob-corrupt",
+        f"the stored file {digest[:12]}… has changed on the disk",
+        why="its SHA-256 is not the one it was stored under; it was moved to quarantine/",
+        fix="ask again, it will be fetched anew; check the disk if this repeats",
+        retry_after=1,
+    )
+
+
+def _listing(folder: Path) -> list[tuple[Digest, int]]:
+    try:
+        with os.scandir(folder) as entries:
+            return [(Digest(e.name), e.stat().st_size) for e in entries if _DIGEST.fullmatch(e.name)]
+    except FileNotFoundError:
+        return []
+
+
+def _sweep(folder: Path) -> int:
+    removed = 0
+    for path in folder.glob("*.part"):
+        try:
+            descriptor = open_shared(path, os.O_RDWR)
+        except OSError:  # gone, or another user's
+            continue
+        try:
+            if try_lock(descriptor):
+                path.unlink(missing_ok=True)
+                removed += 1
+        finally:
+            os.close(descriptor)
+    return removed
+
+
+def _empty(folder: Path) -> int:
+    freed = 0
+    with disk(folder):
+        for path in folder.glob("*"):
+            freed += path.stat().st_size
+            path.unlink(missing_ok=True)
+    return freed

@@ -92,7 +92,7 @@ def run_peers(
         )
     raw = [[m.case, m.server, [[r.requests, r.seconds, r.cpu, r.errors] for r in m.rounds]] for m in measured]
     return table(
-        ["page of 100 files, 16 connections", "per CPU-s", "pipway over it", "target", "", "errors"], rows
+        ["page of 100 files, 64 connections", "per CPU-s", "pipway over it", "target", "", "errors"], rows
     ), raw
 
 

@@ -105,8 +105,8 @@ def one(server: Running, case: Case, upstream: str, seconds: float) -> Rate:
 
 
 def python_peers(data: Dataset, upstream: str, lab: Path, folder: Path, seconds: float) -> list[Measured]:
-    """devpi, proxpi and pypiserver on the 100-file page and the 10 MB file, beside pipway in the same run."""
-    page = {"Accept": JSON}
+    """devpi, proxpi and pypiserver on the 100-file page, asked as pip asks, beside pipway in the same run."""
+    page = {"Accept": JSON, "Accept-Encoding": "gzip, deflate"}
     results = []
     makers = {
         "pipway": lambda: peers.pipway(folder / "pipway-beside", upstream),
@@ -119,6 +119,6 @@ def python_peers(data: Dataset, upstream: str, lab: Path, folder: Path, seconds:
             prefix = server.url + ("/simple" if name == "pipway" else "")
             project = "file-small" if name == "pypiserver" else "page-100"
             fetch(f"{prefix}/{project}/", page)
-            rate = wrk(server, f"{prefix}/{project}/", page, 16, seconds)
-            results.append(Measured("page 100 files, 16 connections", name, [rate]))
+            rate = wrk(server, f"{prefix}/{project}/", page, 64, seconds)
+            results.append(Measured("page 100 files, 64 connections", name, [rate]))
     return results

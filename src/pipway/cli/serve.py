@@ -1,0 +1,59 @@
+"""`pipway serve`: read the settings, start the server, say where it is, stay until told to stop."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+#: parameter of `serve` → setting it gives
+_SETTING = {
+    "listen": "server.listen",
+    "data": "data",
+    "upstream": "upstreams",
+    "offline": "offline",
+    "log_format": "log.format",
+}
+
+
+@app.command()
+def serve(
+    listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 picks one.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="DIR", help="The folder that holds what is cached.")] = None,
+    upstream: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[NAME=]URL", help="An index to fetch from; may be repeated, first one first."),
+    ] = None,
+    offline: Annotated[bool | None, typer.Option(help="Never ask upstream; serve what is stored.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Read settings from this TOML file.")] = None,
+    log_format: Annotated[
+        Literal["human", "json"] | None, typer.Option(help="How log lines look; by default human on a terminal.")
+    ] = None,
+) -> None:
+    """Start the server and stay until told to stop (SIGTERM or Ctrl-C)."""
+    given = {"listen": listen, "data": data, "upstream": upstream, "offline": offline, "log_format": log_format}
+    raise typer.Exit(_run(config, {_SETTING[key]: value for key, value in given.items() if value not in (None, [])}))
+
+
+def _run(config: Path | None, arguments: dict[str, Any]) -> int:
+    import asyncio
+    import os
+
+    from pipway import app as application
+    from pipway import platforms, settings
+
+    loaded = settings.load(config=config, environ=os.environ, arguments=arguments)
+    with asyncio.Runner(loop_factory=platforms.loop_factory()) as runner:
+        return runner.run(application.serve(loaded, ready=_announce))
+
+
+def _announce(url: str) -> None:
+    """Say that the server is ready; scripts wait for this line, so it is the only one and it is flushed."""
+    try:
+        print(f"pipway is ready at {url} (index: {url}simple/)", flush=True)
+    except OSError:
+        sys.stdout = None  # the reader has gone; without this the interpreter would complain again at exit

@@ -1,0 +1,76 @@
+"""`pipway settings`: show every value with its origin, check them, describe the file for editors."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+_Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Read settings from this TOML file.")]
+
+
+@app.callback()
+def _group() -> None:
+    """Show, check and describe every setting."""
+
+
+@app.command()
+def show(
+    config: _Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: name → value, origin.")] = False,
+) -> None:
+    """Print every setting, its value and where the value came from. Secrets are hidden."""
+    from pipway.settings import load
+    from pipway.settings.table import options, value_of
+
+    settings = load(config=config, environ=os.environ)
+    rows = {
+        option.name: {
+            "value": option.kind.show(value_of(settings, option.name)),
+            "origin": settings.origins[option.name],
+        }
+        for option in options()
+    }
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    texts = [(name, _plain(row["value"]), row["origin"]) for name, row in rows.items()]
+    first, second = (max(len(text[column]) for text in texts) for column in (0, 1))
+    for name, value, origin in texts:
+        print(f"{name:<{first}}  {value:<{second}}  {origin}")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+@app.command()
+def check(config: _Config = None) -> None:
+    """Check the settings: exit code 0 when the server would start with them, 2 when not."""
+    from pipway.cli.render import show_findings
+    from pipway.settings import SettingsError, load
+    from pipway.settings.check import advise
+
+    try:
+        settings = load(config=config, environ=os.environ)
+    except SettingsError as error:
+        show_findings(error.findings)
+        raise typer.Exit(error.exit_code) from None
+    advice = list(advise(settings))
+    show_findings(advice)
+    print(f"settings are usable, {len(advice)} remark(s)" if advice else "settings are fine")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the settings file, for editors."""
+    from pipway.settings.schema import json_schema
+
+    print(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,64 @@
+"""What is allowed and still deserves a second thought; `pipway settings check` shows it.
+
+It looks at the settings and at the permissions of files they name, never at the network.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipway import platforms
+from pipway.findings import Finding, Fix, Place, Severity
+from pipway.settings.table import Settings
+
+
+def advise(settings: Settings) -> Iterator[Finding]:
+    """Findings of medium severity at most: the server starts with all of them."""
+    if not _is_loopback(settings.server.listen.host):
+        yield Finding(
+            "open-to-others",
+            Severity.MEDIUM,
+            f"the server listens on {settings.server.listen}",
+            why="whoever can reach that address can use it: there is no login yet",
+            place=Place(settings.origins.get("server.listen", "default")),
+            fix=Fix("Listen on 127.0.0.1, or let a firewall or a reverse proxy decide who gets there."),
+        )
+    for upstream in settings.upstreams:
+        parts = urlsplit(upstream.url)
+        if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+            secret = parts.username is not None
+            yield Finding(
+                "clear-text-upstream",
+                Severity.MEDIUM,
+                f"{upstream.shown} is fetched in clear text",
+                why="anyone on the way can change what is installed" + (" and read the password" if secret else ""),
+                place=Place(settings.origins.get("upstreams", "default")),
+                fix=Fix("Use the https:// address of that index."),
+            )
+    if any(urlsplit(upstream.url).username is not None for upstream in settings.upstreams):
+        yield from _readable_secret(settings.origins.get("upstreams", ""))
+
+
+def _readable_secret(origin: str) -> Iterator[Finding]:
+    path = Path(origin.rpartition(":")[0] or origin)
+    if platforms.WINDOWS or not path.is_file():
+        return
+    if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        yield Finding(
+            "secret-readable",
+            Severity.MEDIUM,
+            f"{path} holds a password and others may read it",
+            place=Place(origin),
+            fix=Fix(f"chmod 600 {path}"),
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")  # RFC 6761 §6.3

@@ -13,7 +13,7 @@ LISTEN ?= 127.0.0.1:3141
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 PACKAGES := $(shell sed 's/\#.*//' packages.apt)
 
 .PHONY: help serve test check bench format docs lock system clean
@@ -21,7 +21,7 @@ PACKAGES := $(shell sed 's/\#.*//' packages.apt)
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-serve: $(VENV)/.run ## install into .venv and start pipway on $(LISTEN)
+serve: $(VENV)/.run ## install into .venv and start pipway on port 3141
 	@echo "pip:  pip install --index-url http://$(LISTEN)/simple/ PACKAGE"
 	@echo "uv:   uv pip install --default-index http://$(LISTEN)/simple/ PACKAGE"
 	@exec $(BIN)/pipway serve --listen $(LISTEN)

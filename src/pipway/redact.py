@@ -21,13 +21,19 @@ _SCHEME = re.compile(r"(?i)\b(basic|bearer|digest|negotiate|ntlm)\s+(?=[A-Za-z0-
 _PAIR = re.compile(r"(?i)\b((?:access_|api_?|auth_?)?(?:token|password|passwd|secret|signature|key))=([^&\s\"']+)")
 
 
+# Cheap to look for, so that text without any of them pays only for the looking.
+_SIGNS = (
+    *("@", "authorization", "cookie", "x-api-key", "password", "passwd", "token", "secret", "signature", "key="),
+    *("basic ", "bearer ", "digest ", "negotiate ", "ntlm "),
+)
+
+
 def redact(text: str) -> str:
     """Give `text` with URL userinfo, Authorization-like values and password-like parameters replaced."""
-    if "@" in text:
-        text = _USERINFO.sub(f"{HIDDEN}@", text)
-    if "=" in text or ":" in text:
-        text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
-        text = _PAIR.sub(rf"\1={HIDDEN}", text)
-    if " " in text:
-        text = _SCHEME.sub(rf"\1 {HIDDEN}", text)
-    return text
+    lowered = text.lower()
+    if not any(sign in lowered for sign in _SIGNS):
+        return text
+    text = _USERINFO.sub(f"{HIDDEN}@", text)
+    text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
+    text = _PAIR.sub(rf"\1={HIDDEN}", text)
+    return _SCHEME.sub(rf"\1 {HIDDEN}", text)

@@ -1,0 +1,268 @@
+"""Writes the trace down: short coloured lines for a person, JSON lines for a machine.
+
+`app` builds one `Log` and lets it listen; nobody else writes logs. Writing happens in a thread of its own, so that a
+full disk or a reader that pauses never stalls a connection; what cannot be kept is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import MutableMapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, cast
+
+import msgspec
+import structlog
+
+from pipway.redact import HIDDEN, redact
+from pipway.trace import Facts, RequestRecord
+
+Style = Literal["auto", "human", "json"]
+Level = Literal["debug", "info", "warning", "error"]
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_BACKLOG = 256  # chunks that wait for a slow disk or reader; a chunk is one batch, at most a few hundred kilobytes
+_LAST_WORDS = 2.0  # seconds that closing waits for the rest to be written
+_SECRET_NAMES = frozenset({"authorization", "proxy_authorization", "cookie", "password", "secret", "token"})
+_RESERVED = frozenset({"event", "level", "timestamp", "logger"})
+
+#: Events that deserve more attention than `info`, or less. Others follow the last word of their name.
+_LEVEL_OF = {"upstream.request": "debug", "file.hit": "debug", "file.joined": "debug", "breaker.opened": "warning"}
+_LEVEL_OF_LAST = {
+    "failed": "warning",
+    "retry": "warning",
+    "mismatch": "error",
+    "quarantined": "error",
+    "rebuilt": "error",
+    "crashed": "error",
+}
+
+
+def level_of(name: str) -> str:
+    """The level of an event by its name: "debug", "info", "warning" or "error"."""
+    return _LEVEL_OF.get(name) or _LEVEL_OF_LAST.get(name.rpartition(".")[2], "info")
+
+
+class Log:
+    """Listens to a `Trace`: give `event` to `listen` and `requests` to `listen_requests`. Close it to flush."""
+
+    def __init__(self, *, style: Style = "auto", level: Level = "info", file: Path | None = None) -> None:
+        """Write to `file` (appended) or standard error. OSError when the file cannot be opened."""
+        stream = _open(file)
+        colours = file is None and stream is not None and stream.isatty()
+        human = style == "human" or (style == "auto" and colours)
+        self._out = _Out(stream)
+        self._threshold = _LEVELS[level]
+        colours = colours and not os.environ.get("NO_COLOR")
+        self._access = _HumanAccess(colours) if human else _JsonAccess()
+        self._logger = structlog.wrap_logger(
+            structlog.BytesLogger(cast(BinaryIO, self._out)),
+            processors=_human_chain(colours) if human else _json_chain(),
+            wrapper_class=structlog.make_filtering_bound_logger(self._threshold),
+            context_class=dict,
+        )
+
+    def event(self, name: str, facts: Facts) -> None:
+        """Write one event, at the level its name implies."""
+        safe = {f"{key}_" if key in _RESERVED else key: value for key, value in facts.items()}
+        getattr(self._logger, level_of(name))(name, **safe)
+
+    def requests(self, records: Sequence[RequestRecord]) -> None:
+        """Write one line for each answered request; one write for the batch."""
+        if self._threshold <= _LEVELS["info"]:
+            self._out.write(self._access(records))
+
+    def close(self) -> None:
+        """Write what waits, for at most two seconds, and close."""
+        self._out.close()
+
+
+def _open(file: Path | None) -> BinaryIO | None:
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return file.open("ab", buffering=0)
+    try:
+        # A copy of the descriptor: closing the log leaves the program's own standard error alone.
+        return os.fdopen(os.dup(sys.stderr.fileno()), "wb", buffering=0)
+    except (OSError, ValueError, AttributeError):
+        return None  # there is no standard error (a service without one, a test that replaced it)
+
+
+class _Out:
+    """A file-like object that writes in a thread of its own and forgets what nobody can take."""
+
+    def __init__(self, stream: BinaryIO | None) -> None:
+        self._stream = stream
+        self._queue: queue.Queue[bytes | None] = queue.Queue(_BACKLOG)
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._run, name="pipway-log", daemon=True)
+        if stream is not None:
+            self._thread.start()
+
+    def write(self, data: bytes) -> int:
+        """Hand `data` over; never waits."""
+        if self._stream is not None:
+            try:
+                self._queue.put_nowait(data)
+            except queue.Full:
+                self._dropped += 1
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is buffered on this side."""
+
+    def close(self) -> None:
+        """Wait for the rest, but not for a reader that has stopped reading."""
+        if self._stream is None:
+            return
+        with contextlib.suppress(queue.Full):
+            self._queue.put(None, timeout=_LAST_WORDS)
+        self._thread.join(_LAST_WORDS)
+        if not self._thread.is_alive():
+            self._stream.close()
+        self._stream = None
+
+    def _run(self) -> None:
+        stream = self._stream
+        assert stream is not None  # the thread is started only with one
+        while (data := self._queue.get()) is not None:
+            if self._dropped:
+                missing, self._dropped = self._dropped, 0
+                data = b'{"event":"log.dropped","level":"warning","chunks":%d}\n%s' % (missing, data)
+            with contextlib.suppress(OSError, ValueError):  # a closed pipe or a full disk: this line is lost
+                view = memoryview(data)
+                while view:
+                    view = view[stream.write(view) or len(view) :]
+
+
+# Access lines: formatted a batch at a time, as they are the only ones written at the rate of requests (about a
+# microsecond each). What repeats from record to record, the second and the client, is made once.
+
+
+class _Clients(dict[str, str]):
+    """User-Agent as sent → as shown: without secrets, without what would move a terminal's cursor."""
+
+    def __missing__(self, client: str) -> str:
+        if len(self) >= 1000:  # whoever makes up a new name for every request
+            self.clear()
+        shown = self[client] = _printable(redact(client))
+        return shown
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+class _Access(msgspec.Struct):
+    """One JSON access line; the names are those of the other JSON lines."""
+
+    timestamp: str
+    peer: str
+    method: str
+    target: str
+    status: int
+    sent: int
+    seconds: float
+    outcome: str
+    client: str
+    event: str = "request"
+    level: str = "info"
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=lambda value: redact(str(value)))
+
+
+class _JsonAccess:
+    def __init__(self) -> None:
+        self._clients = _Clients()
+
+    def __call__(self, records: Sequence[RequestRecord]) -> bytes:
+        clients, lines = self._clients, []
+        second, stamp = -1, ""
+        for when, peer, method, target, status, sent, seconds, outcome, client in records:
+            if (whole := int(when)) != second:
+                second, stamp = whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+            if "?" in target or "@" in target:  # a path alone holds no secret
+                target = redact(target)
+            moment = f"{stamp}.{int((when - whole) * 1000):03d}Z"
+            shown = clients[client]
+            lines.append(_Access(moment, peer, method, target, status, sent, round(seconds, 6), outcome, shown))
+        return _ENCODER.encode_lines(lines)
+
+
+_HUES = {2: "32", 3: "36", 4: "33", 5: "31"}
+
+
+class _HumanAccess:
+    def __init__(self, colours: bool) -> None:
+        self._clients = _Clients()
+        self._codes = {
+            status: f"\x1b[{_HUES.get(status // 100, '0')}m{status}\x1b[0m" if colours else str(status)
+            for status in range(100, 1000)
+        }
+
+    def __call__(self, records: Sequence[RequestRecord]) -> bytes:
+        clients, codes, lines = self._clients, self._codes, []
+        second, stamp = -1, ""
+        for when, peer, method, target, status, sent, seconds, outcome, client in records:
+            if (whole := int(when)) != second:
+                second, stamp = whole, time.strftime("%H:%M:%S", time.localtime(whole))
+            if "?" in target or "@" in target:
+                target = redact(target)
+            size = f"{sent} B" if sent < 1000 else f"{sent / 1000:.1f} kB" if sent < 1e6 else f"{sent / 1e6:.1f} MB"
+            who = clients[client].partition(" ")[0] or "-"
+            shown = target if target.isprintable() else _printable(target)
+            lines.append(
+                f"{stamp} {codes.get(status, status)} {outcome:<6} {method} {shown}  {size} {seconds * 1000:.1f} ms"
+                f"  {peer} {who}\n"
+            )
+        return "".join(lines).encode()
+
+
+# Ordinary events: structlog's pipeline of processors.
+
+_Event = MutableMapping[str, Any]
+
+
+def _hide(logger: object, method: str, event: _Event) -> _Event:
+    """Take secrets out of every fact."""
+    for key, value in event.items():
+        event[key] = HIDDEN if key.lower() in _SECRET_NAMES else _safe(value)
+    return event
+
+
+def _safe(value: Any, depth: int = 3) -> Any:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if depth and isinstance(value, (list, tuple)):
+        return [_safe(item, depth - 1) for item in value]
+    return redact(str(value))
+
+
+class _ToHuman:
+    def __init__(self, colours: bool) -> None:
+        hues = {"debug": "2", "info": "0", "warning": "33", "error": "31"}
+        self._levels = {
+            level: f"\x1b[{hue}m{level:<7}\x1b[0m" if colours else f"{level:<7}" for level, hue in hues.items()
+        }
+
+    def __call__(self, logger: object, method: str, event: _Event) -> bytes:
+        moment, level, name = event.pop("timestamp"), event.pop("level"), event.pop("event")
+        facts = " ".join(f"{key}={value}" for key, value in event.items())
+        return f"{moment} {self._levels[level]} {_printable(f'{name}  {facts}'.rstrip())}".encode()
+
+
+def _json_chain() -> list[Any]:
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    to_json = structlog.processors.JSONRenderer(serializer=lambda event, **_: _ENCODER.encode(event))
+    return [structlog.processors.add_log_level, stamp, _hide, to_json]
+
+
+def _human_chain(colours: bool) -> list[Any]:
+    stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+    return [structlog.processors.add_log_level, stamp, _hide, _ToHuman(colours)]

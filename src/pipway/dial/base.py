@@ -36,6 +36,10 @@ class Stream(Protocol):
 
     info: StreamInfo
 
+    @property
+    def quiet(self) -> bool:
+        """Open, and nothing waits to be read: what an idle connection must be to carry another request."""
+
     async def read(self, at_most: int = 262144) -> bytes:
         """Some bytes; b"" when the peer is done. OSError when the connection broke."""
 

@@ -1,0 +1,143 @@
+"""Straight to the target over TCP: look the name up, try its addresses, take the first that answers.
+
+The innermost dialer of every route. Happy eyeballs (RFC 8305), so that a broken IPv6 costs a quarter of a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any
+
+from pipway.dial.base import Stream, Target
+from pipway.dial.failures import connect_failure, connect_timeout
+from pipway.dial.sockets import SocketStream
+from pipway.errors import Unavailable
+
+_ATTEMPT_DELAY = 0.25  # seconds, RFC 8305 §5
+_MAX_ADDRESSES = 16
+
+#: family, type, protocol, and the address as the socket module wants it
+Address = tuple[int, int, int, tuple[Any, ...]]
+
+
+class Direct:
+    """Dials without anything in between."""
+
+    def __init__(self, *, connect_limit: float = 5.0) -> None:
+        """`connect_limit`: seconds for the look-up and the connection together."""
+        self._limit = connect_limit
+
+    async def dial(self, target: Target) -> Stream:
+        """Open a TCP connection. Unavailable with the reason when it cannot be had."""
+        try:
+            async with asyncio.timeout(self._limit) as limit:
+                sock = await _first(await _resolve(target))
+                peer = str(sock.getpeername()[0])
+                return await _stream(sock, peer)
+        except TimeoutError as error:
+            if limit.expired():
+                raise connect_timeout(target, self._limit) from None
+            raise connect_failure(target, error) from None  # the operating system's own
+        except OSError as error:
+            raise connect_failure(target, error) from None
+
+
+async def _stream(sock: socket.socket, peer: str) -> SocketStream:
+    try:
+        loop = asyncio.get_running_loop()
+        _, stream = await loop.create_connection(lambda: SocketStream(peer), sock=sock)
+    except BaseException:
+        sock.close()
+        raise
+    return stream
+
+
+async def _resolve(target: Target) -> list[Address]:
+    """Addresses in the order to try them; a literal needs no look-up."""
+    loop = asyncio.get_running_loop()
+    flags = socket.AI_NUMERICHOST if _is_literal(target.host) else 0
+    if flags:
+        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM, flags=flags)  # does not block
+    else:
+        found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    addresses = [(int(family), int(kind), protocol, tuple(address)) for family, kind, protocol, _, address in found]
+    return _interleave(addresses)[:_MAX_ADDRESSES]
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _interleave(addresses: Sequence[Address]) -> list[Address]:
+    """Alternate the families, beginning with the resolver's first choice (RFC 8305 §4)."""
+    families = list(dict.fromkeys(address[0] for address in addresses))
+    columns = [[address for address in addresses if address[0] == family] for family in families]
+    return [address for row in zip_longest(*columns) for address in row if address is not None]
+
+
+async def _first(addresses: Sequence[Address]) -> socket.socket:
+    """Connect to whichever answers first, each with a head start over the next (RFC 8305 §5)."""
+    if len(addresses) == 1:
+        return await _connect(addresses[0])
+    waiting = list(reversed(addresses))
+    running: set[asyncio.Task[socket.socket]] = set()
+    failure: BaseException = Unavailable("name-not-found", "the name has no address")
+    winner: asyncio.Task[socket.socket] | None = None
+    started: list[asyncio.Task[socket.socket]] = []
+    try:
+        while winner is None and (waiting or running):
+            if waiting:
+                started.append(asyncio.create_task(_connect(waiting.pop())))
+                running.add(started[-1])
+            done, running = await asyncio.wait(
+                running, timeout=_ATTEMPT_DELAY if waiting else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                error = task.exception()
+                if error is None:
+                    winner = task
+                else:
+                    failure = error
+    finally:
+        await _end_losers([task for task in started if task is not winner])
+    if winner is None:
+        raise failure
+    return winner.result()
+
+
+async def _end_losers(tasks: Sequence[asyncio.Task[socket.socket]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, socket.socket):
+            result.close()
+
+
+async def _connect(address: Address) -> socket.socket:
+    family, kind, protocol, where = address
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _keep_alive(sock)
+        await asyncio.get_running_loop().sock_connect(sock, where)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    """Notice a peer that vanished: probe after a minute of silence, give up after another."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, seconds in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, option):  # macOS and older Windows have not all of them
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)

@@ -1,0 +1,201 @@
+"""The one HTTP client: HTTP/1.1 requests over any dialer, with pooled connections and bounded patience.
+
+`app` builds it and hands it to `index` as `index.base.HttpClient`. It knows nothing of proxies: those are dialers. It
+never sends credentials to another origin than the one they were given for, and never prints them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pipway.dial.base import Dialer, Stream
+from pipway.dial.failures import broken_connection, connect_timeout
+from pipway.dial.pool import Connection, Pool
+from pipway.dial.response import Exchange, Response
+from pipway.dial.url import Origin, Url
+from pipway.errors import BadUpstream, PipwayError, Unavailable, UsageError
+from pipway.trace import Trace
+from pipway.wire.codings import ACCEPT_ENCODING
+from pipway.wire.responses import Head, ResponseReader, render_request
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})  # RFC 9110 §15.4; we only ever follow with GET and HEAD
+_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_OWN_HEADERS = frozenset({"host", "connection", "content-length", "transfer-encoding", "accept-encoding"})
+_REPEATABLE = frozenset({"GET", "HEAD"})
+_WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
+_DRAIN = 65536  # bytes of a redirect's body worth reading to keep its connection
+_DRAIN_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long (seconds) and how much (bytes, hops) the client puts up with."""
+
+    connect: float = 10.0  #: name, connection and TLS together
+    first_byte: float = 30.0  #: from the request to the end of the response's head
+    stall: float = 30.0  #: between two arrivals of body bytes
+    head_bytes: int = 65536
+    redirects: int = 10
+    idle: float = 15.0  #: how long an unused connection is kept
+
+
+class Client:
+    """Conforms to `index.base.HttpClient`."""
+
+    def __init__(
+        self,
+        dialer: Dialer,
+        *,
+        trust: Callable[[], ssl.SSLContext],
+        limits: Limits,
+        user_agent: str,
+        trace: Trace,
+        per_origin: int = 32,
+    ) -> None:
+        """`trust` is called once, at the first https address; `per_origin` bounds the connections to one origin."""
+        self._dialer = dialer
+        self._trust = trust
+        self._context: ssl.SSLContext | None = None
+        self._limits = limits
+        self._user_agent = user_agent
+        self._trace = trace
+        self._pool = Pool(self._connect, per_origin=per_origin, idle_limit=limits.idle)
+
+    async def request(self, method: str, url: str, headers: Mapping[str, str] = {}, *, decode: bool = True) -> Response:
+        """Send and wait for the response's head, following redirects of GET and HEAD.
+
+        `decode=False` asks for identity and gives the body's bytes as they are. Userinfo in `url` becomes a Basic
+        Authorization header unless `headers` has one; both stay with the origin they were given for.
+        Unavailable on connect, first-byte or reset failures; BadUpstream on broken framing or redirects; UsageError.
+        """
+        here = Url.parse(url)
+        fields = self._fields(method, here, headers, decode=decode)
+        seen = {str(here)}
+        while True:
+            response = await self._send(method, here, fields, decode=decode)
+            location = response.header("location")
+            if response.status not in _REDIRECTS or location is None or method not in _REPEATABLE:
+                return response
+            try:
+                there = self._follow(here, location, seen)
+            except PipwayError as error:
+                await response.abandon(error)
+                raise
+            await _drain(response)
+            if there.origin != here.origin:
+                fields = {name: value for name, value in fields.items() if name.lower() not in _SECRET_HEADERS}
+            here = there
+
+    async def aclose(self) -> None:
+        """Close every connection; responses that are still being read break."""
+        await self._pool.aclose()
+
+    def _fields(self, method: str, url: Url, headers: Mapping[str, str], *, decode: bool) -> dict[str, str]:
+        fields = {"User-Agent": self._user_agent, "Accept": "*/*"}
+        if url.authorization is not None:
+            fields["Authorization"] = url.authorization
+        given = {name.lower() for name in headers}
+        if own := given & _OWN_HEADERS:
+            raise UsageError("bad-header", f"the client sets the header {min(own)!r} itself")
+        fields = {name: value for name, value in fields.items() if name.lower() not in given}
+        fields |= headers
+        fields["Accept-Encoding"] = ACCEPT_ENCODING if decode else "identity"
+        if method in _WITH_CONTENT:
+            fields["Content-Length"] = "0"  # RFC 9110 §8.6: these methods are expected to have content
+        return fields
+
+    def _follow(self, here: Url, location: str, seen: set[str]) -> Url:
+        """Where a redirect leads; BadUpstream where it must not."""
+        what = f"{here.printable} redirects in a way that cannot be followed"
+        try:
+            there = here.join(location)
+        except UsageError as error:
+            raise BadUpstream("bad-redirect", what, why=error.why) from None
+        if here.origin.scheme == "https" and there.origin.scheme == "http":
+            raise BadUpstream("redirect-downgrade", what, why="it leads from https to unprotected http")
+        if str(there) in seen:
+            raise BadUpstream("redirect-loop", what, why="it leads in a circle")
+        if len(seen) > self._limits.redirects:
+            raise BadUpstream("too-many-redirects", what, why=f"more than {self._limits.redirects} in a row")
+        seen.add(str(there))
+        return there
+
+    async def _send(self, method: str, url: Url, fields: Mapping[str, str], *, decode: bool) -> Response:
+        """One request and its head; on a connection that died while idle, once more on a new one."""
+        request = render_request(method, url.target, url.origin.authority, fields.items())
+        fresh = False
+        while True:
+            connection = await self._take(url, fresh=fresh)
+            reader = ResponseReader(method, head_bytes=self._limits.head_bytes)
+            exchange = Exchange(connection, reader, url, self._failed(url))
+            self._emit("upstream.request", url, method=method, reused=connection.reused)
+            began = time.monotonic()
+            try:
+                head = await exchange.head(request, self._limits.first_byte)
+                response = Response(exchange, head, stall=self._limits.stall, decode=decode and method != "HEAD")
+            except BaseException as error:
+                if not fresh and method in _REPEATABLE and connection.reused and _died_idle(error, reader):
+                    await connection.release(reusable=False)
+                    fresh = True
+                    continue
+                await exchange.abandon(error)
+                if isinstance(error, OSError):
+                    raise broken_connection(str(url.origin), error) from None
+                raise
+            self._answered(url, method, head, time.monotonic() - began)
+            return response
+
+    async def _take(self, url: Url, *, fresh: bool) -> Connection:
+        try:
+            return await self._pool.take(url.origin, fresh=fresh)
+        except PipwayError as error:
+            self._failed(url)(error)
+            raise
+
+    async def _connect(self, origin: Origin) -> Stream:
+        """Dial, and speak TLS where the scheme says so, within the connect limit."""
+        try:
+            async with asyncio.timeout(self._limits.connect):
+                stream = await self._dialer.dial(origin.target)
+                if origin.scheme == "http":
+                    return stream
+                try:
+                    return await stream.start_tls(await self._tls(), origin.host)
+                except BaseException:
+                    await stream.aclose()
+                    raise
+        except TimeoutError:
+            raise connect_timeout(origin.target, self._limits.connect) from None
+
+    async def _tls(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = await asyncio.to_thread(self._trust)  # reading a machine's roots takes tens of milliseconds
+        return self._context
+
+    def _failed(self, url: Url) -> Callable[[PipwayError], None]:
+        return lambda error: self._emit("upstream.failed", url, code=error.code)
+
+    def _answered(self, url: Url, method: str, head: Head, seconds: float) -> None:
+        self._emit("upstream.response", url, method=method, status=head.status, seconds=seconds)
+
+    def _emit(self, name: str, url: Url, **facts: object) -> None:
+        self._trace.emit(name, origin=str(url.origin), target=url.path, **facts)
+
+
+def _died_idle(error: BaseException, reader: ResponseReader) -> bool:
+    """Whether the connection was closed before it could carry this request (RFC 9112 §9.3.1)."""
+    broken = isinstance(error, OSError) or (isinstance(error, Unavailable) and error.code == "empty-answer")
+    return broken and not reader.started
+
+
+async def _drain(response: Response) -> None:
+    """Finish a redirect's answer if that is quick."""
+    try:
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            await response.drain(_DRAIN)
+    except (TimeoutError, PipwayError):
+        await response.aclose()

@@ -1,0 +1,150 @@
+"""Open connections, kept per origin for the next request.
+
+Only `http` uses it. At most `per_origin` connections to one origin exist; whoever wants more waits in line (how
+long is the caller's business). It never looks into the bytes: a stream that has something to say is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from pipway.dial.base import Stream
+from pipway.dial.url import Origin
+from pipway.errors import Unavailable
+
+
+class Connection:
+    """A stream on loan. Give it back exactly once: `release(reusable=...)`; later calls do nothing."""
+
+    def __init__(self, stream: Stream, lane: _Lane, pool: Pool, *, reused: bool) -> None:
+        self.stream = stream
+        self.reused = reused
+        self._lane = lane
+        self._pool = pool
+        self._open = True
+
+    async def release(self, *, reusable: bool) -> None:
+        """End the loan: keep the stream for another request, or close it."""
+        if self._open:
+            self._open = False
+            await self._pool._take_back(self.stream, self._lane, reusable=reusable)
+
+
+class _Lane:
+    """The connections of one origin."""
+
+    def __init__(self, origin: Origin, size: int) -> None:
+        self.origin = origin
+        self.free = asyncio.Semaphore(size)
+        self.users = 0  # loans and those who wait for one
+        self.idle: list[tuple[Stream, float]] = []  # with the loop's time of their return; newest last
+
+
+class Pool:
+    """Lends connections."""
+
+    def __init__(self, connect: Callable[[Origin], Awaitable[Stream]], *, per_origin: int, idle_limit: float) -> None:
+        """`connect` opens a new one; `idle_limit` is how many seconds an unused one is kept."""
+        self._connect = connect
+        self._per_origin = per_origin
+        self._idle_limit = idle_limit
+        self._lanes: dict[Origin, _Lane] = {}
+        self._lent: set[Stream] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._sweeping: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def take(self, origin: Origin, *, fresh: bool = False) -> Connection:
+        """Lend an idle connection, the newest first, or a new one (always with `fresh`). Raises what connect does."""
+        if self._closed:
+            raise _closed()
+        lane = self._lanes.setdefault(origin, _Lane(origin, self._per_origin))
+        lane.users += 1
+        try:
+            await lane.free.acquire()
+            try:
+                stream = None if fresh else await self._wake(lane)
+                reused = stream is not None
+                stream = stream or await self._open(origin)
+            except BaseException:
+                lane.free.release()
+                raise
+        except BaseException:
+            self._leave(lane)
+            raise
+        self._lent.add(stream)
+        return Connection(stream, lane, self, reused=reused)
+
+    async def aclose(self) -> None:
+        """Close every connection, lent ones too: their readers see the connection break."""
+        self._closed = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        if self._sweeping is not None:
+            await self._sweeping
+        idle = [stream for lane in self._lanes.values() for stream, _ in lane.idle]
+        self._lanes.clear()
+        for stream in [*idle, *self._lent]:
+            await stream.aclose()
+
+    async def _open(self, origin: Origin) -> Stream:
+        stream = await self._connect(origin)
+        if self._closed:
+            await stream.aclose()
+            raise _closed()
+        return stream
+
+    async def _wake(self, lane: _Lane) -> Stream | None:
+        """The newest idle stream that is still good; those that the peer closed meanwhile are dropped."""
+        oldest = asyncio.get_running_loop().time() - self._idle_limit
+        while lane.idle:
+            stream, since = lane.idle.pop()
+            if since > oldest and stream.quiet:
+                return stream
+            await stream.aclose()
+        return None
+
+    async def _take_back(self, stream: Stream, lane: _Lane, *, reusable: bool) -> None:
+        self._lent.discard(stream)
+        keep = reusable and not self._closed and stream.quiet
+        if keep:
+            lane.idle.append((stream, asyncio.get_running_loop().time()))
+            self._schedule_sweep()
+        lane.free.release()
+        self._leave(lane)
+        if not keep:
+            await stream.aclose()
+
+    def _leave(self, lane: _Lane) -> None:
+        lane.users -= 1
+        self._forget(lane)
+
+    def _forget(self, lane: _Lane) -> None:
+        if not lane.users and not lane.idle:
+            self._lanes.pop(lane.origin, None)
+
+    def _schedule_sweep(self) -> None:
+        if self._sweeper is None:
+            loop = asyncio.get_running_loop()
+            self._sweeper = loop.call_later(self._idle_limit, self._start_sweep)
+
+    def _start_sweep(self) -> None:
+        self._sweeper = None
+        self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        """Close what was idle too long or was closed by its peer, so that descriptors do not pile up."""
+        oldest = asyncio.get_running_loop().time() - self._idle_limit
+        for lane in list(self._lanes.values()):
+            dead = [stream for stream, since in lane.idle if since <= oldest or not stream.quiet]
+            lane.idle = [(stream, since) for stream, since in lane.idle if stream not in dead]
+            self._forget(lane)
+            for stream in dead:
+                await stream.aclose()
+        if any(lane.idle for lane in self._lanes.values()):
+            self._schedule_sweep()
+
+
+def _closed() -> Unavailable:
+    return Unavailable("client-closed", "the HTTP client is closed")

@@ -1,0 +1,168 @@
+"""A stream on one of asyncio's transports, with back-pressure both ways and TLS on top.
+
+`direct` makes them; everything else sees only `base.Stream`. Chunks are handed on as the event loop made them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ssl
+from collections import deque
+from dataclasses import replace
+from typing import cast
+
+from pipway.dial.base import StreamInfo
+from pipway.dial.failures import tls_failure
+from pipway.errors import BadUpstream
+
+_HIGH_WATER = 524288  # bytes unread at which the peer is told to wait (by its TCP window)
+_LOW_WATER = 131072
+
+
+class SocketStream(asyncio.Protocol):
+    """One connection; both the protocol that asyncio calls and the stream that is read. One reader, one writer."""
+
+    def __init__(self, peer: str) -> None:
+        self.info = StreamInfo(peer)
+        self._transport: asyncio.Transport
+        self._chunks: deque[bytes] = deque()
+        self._offset = 0  # of the first chunk, already read
+        self._unread = 0
+        self._paused = False
+        self._eof = False
+        self._error: OSError | None = None
+        self._reader: asyncio.Future[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._gone = asyncio.Event()
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass
+
+    def data_received(self, data: bytes) -> None:
+        self._chunks.append(data)
+        self._unread += len(data)
+        if self._unread >= _HIGH_WATER and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        self._eof = True
+        self._wake()
+        return self.info.tls is None  # keep our half open; TLS cannot
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if isinstance(exc, OSError):
+            self._error = exc
+        elif exc is not None:
+            self._error = ConnectionResetError(errno.ECONNRESET, "the connection broke")
+        self._eof = True
+        self._gone.set()
+        self._writable.set()
+        self._wake()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    # What users call
+
+    @property
+    def quiet(self) -> bool:
+        """Open, and nothing waits to be read: what an idle connection must be to carry another request."""
+        return not (self._chunks or self._eof or self._transport.is_closing())
+
+    async def read(self, at_most: int = 262144) -> bytes:
+        """Some bytes; b"" when the peer is done. OSError when the connection broke."""
+        while not self._chunks:
+            if self._error is not None:
+                raise self._error
+            if self._eof:
+                return b""
+            assert self._reader is None, "one reader at a time"
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        data = self._next(at_most)
+        self._unread -= len(data)
+        if self._paused and self._unread <= _LOW_WATER:
+            self._paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+        return data
+
+    def _next(self, at_most: int) -> bytes:
+        first = self._chunks[0]
+        if not self._offset and len(first) <= at_most:
+            return self._chunks.popleft()
+        data = first[self._offset : self._offset + at_most]
+        self._offset += len(data)
+        if self._offset == len(first):
+            self._chunks.popleft()
+            self._offset = 0
+        return data
+
+    async def write(self, data: bytes) -> None:
+        """Send, waiting while the peer is slow. OSError when the connection broke."""
+        self._check_open()
+        self._transport.write(data)
+        if not self._writable.is_set():
+            await self._writable.wait()
+            self._check_open()
+
+    def _check_open(self) -> None:
+        if self._error is not None:
+            raise self._error
+        if self._gone.is_set() or self._transport.is_closing():
+            raise BrokenPipeError(errno.EPIPE, "the connection is closed")
+
+    async def write_eof(self) -> None:
+        """Half-close; a TLS stream closes wholly."""
+        if self._gone.is_set() or self._transport.is_closing():
+            return
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+
+    async def start_tls(self, context: ssl.SSLContext, name: str) -> SocketStream:
+        """TLS on top, verified for `name`. Unavailable ("tls-…") when it fails, and the stream is closed then.
+
+        Refuses while unread bytes remain: they came in clear text and would pass for protected ones.
+        """
+        if self._chunks:
+            await self.aclose()
+            raise BadUpstream("bytes-before-tls", f"{name} sent data before the secure connection was asked for")
+        raw = self._transport
+        try:
+            self._check_open()
+            transport = await asyncio.get_running_loop().start_tls(raw, self, context, server_hostname=name)
+            assert transport is not None
+        except BaseException as error:
+            # A handshake that fails leaves this protocol uninformed.
+            raw.abort()
+            self.connection_lost(None)
+            if isinstance(error, OSError):
+                raise tls_failure(name, error) from None
+            raise
+        self._transport = transport
+        layer = transport.get_extra_info("ssl_object")
+        self.info = replace(self.info, tls=layer.version(), alpn=layer.selected_alpn_protocol())
+        return self
+
+    async def aclose(self) -> None:
+        """Close at once, both ways; never raises. What was written but not yet sent is dropped."""
+        self._transport.abort()
+        await self._gone.wait()

@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import re
 import sys
 import threading
 import time
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
@@ -144,42 +145,39 @@ class _Out:
 # microsecond each). What repeats from record to record, the second and the client, is made once.
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9/._~%+:,=-]+").fullmatch
+
+
 class _Clients(dict[str, str]):
-    """User-Agent as sent → as shown: without secrets, without what would move a terminal's cursor."""
+    """User-Agent as sent → as shown."""
+
+    def __init__(self, show: Callable[[str], str]) -> None:
+        self._show = show
 
     def __missing__(self, client: str) -> str:
         if len(self) >= 1000:  # whoever makes up a new name for every request
             self.clear()
-        shown = self[client] = _printable(redact(client))
+        shown = self[client] = self._show(client)
         return shown
 
 
+def _quoted(text: str) -> str:
+    return _ENCODER.encode(text).decode()
+
+
 def _printable(text: str) -> str:
+    """What a client sends must not move the cursor of whoever reads the log."""
     return text if text.isprintable() else ascii(text)[1:-1]
-
-
-class _Access(msgspec.Struct):
-    """One JSON access line; the names are those of the other JSON lines."""
-
-    timestamp: str
-    peer: str
-    method: str
-    target: str
-    status: int
-    sent: int
-    seconds: float
-    outcome: str
-    client: str
-    event: str = "request"
-    level: str = "info"
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=lambda value: redact(str(value)))
 
 
 class _JsonAccess:
+    """The names are those of the other JSON lines. Made by hand: an object each costs more than its line."""
+
     def __init__(self) -> None:
-        self._clients = _Clients()
+        self._clients = _Clients(lambda client: _quoted(redact(client)))
 
     def __call__(self, records: Sequence[RequestRecord]) -> bytes:
         clients, lines = self._clients, []
@@ -187,12 +185,14 @@ class _JsonAccess:
         for when, peer, method, target, status, sent, seconds, outcome, client in records:
             if (whole := int(when)) != second:
                 second, stamp = whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-            if "?" in target or "@" in target:  # a path alone holds no secret
-                target = redact(target)
-            moment = f"{stamp}.{int((when - whole) * 1000):03d}Z"
-            shown = clients[client]
-            lines.append(_Access(moment, peer, method, target, status, sent, round(seconds, 6), outcome, shown))
-        return _ENCODER.encode_lines(lines)
+            # A plain path holds no secret and needs no escape.
+            shown = f'"{target}"' if _PLAIN(target) else _quoted(redact(target))
+            lines.append(
+                f'{{"timestamp":"{stamp}.{int((when - whole) * 1000):03d}Z","level":"info","event":"request"'
+                f',"peer":"{peer}","method":"{method}","target":{shown},"status":{status},"sent":{sent}'
+                f',"seconds":{seconds:.6f},"outcome":"{outcome}","client":{clients[client]}}}\n'
+            )
+        return "".join(lines).encode()
 
 
 _HUES = {2: "32", 3: "36", 4: "33", 5: "31"}
@@ -200,7 +200,7 @@ _HUES = {2: "32", 3: "36", 4: "33", 5: "31"}
 
 class _HumanAccess:
     def __init__(self, colours: bool) -> None:
-        self._clients = _Clients()
+        self._clients = _Clients(lambda client: _printable(redact(client.partition(" ")[0])) or "-")
         self._codes = {
             status: f"\x1b[{_HUES.get(status // 100, '0')}m{status}\x1b[0m" if colours else str(status)
             for status in range(100, 1000)
@@ -212,14 +212,11 @@ class _HumanAccess:
         for when, peer, method, target, status, sent, seconds, outcome, client in records:
             if (whole := int(when)) != second:
                 second, stamp = whole, time.strftime("%H:%M:%S", time.localtime(whole))
-            if "?" in target or "@" in target:
-                target = redact(target)
+            shown = target if _PLAIN(target) else _printable(redact(target))
             size = f"{sent} B" if sent < 1000 else f"{sent / 1000:.1f} kB" if sent < 1e6 else f"{sent / 1e6:.1f} MB"
-            who = clients[client].partition(" ")[0] or "-"
-            shown = target if target.isprintable() else _printable(target)
             lines.append(
                 f"{stamp} {codes.get(status, status)} {outcome:<6} {method} {shown}  {size} {seconds * 1000:.1f} ms"
-                f"  {peer} {who}\n"
+                f"  {peer} {clients[client]}\n"
             )
         return "".join(lines).encode()
 

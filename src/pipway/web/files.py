@@ -146,4 +146,4 @@ def _choose(request: Request, download: Download, known: _Facts) -> Slice | Prep
 
 
 def _quoted(digest: str | None) -> str | None:
-    return f'"{digest}"' if digest and digest.isalnum() else None
+    return f'"sha256-{digest}"' if digest and digest.isalnum() else None

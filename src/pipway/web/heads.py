@@ -1,21 +1,18 @@
-"""Header lines for the answers of this package, in the form `wire.answer` wants them.
+"""Heads of this package's answers: `wire.heads` plus optional fields.
 
 Called by everything in `web` that builds an answer; it adds no field by itself and never sees a body.
 """
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from pipway.wire import heads
+
+Field = tuple[str, str | None]
 
 
-def head(status: int, *fields: tuple[str, str | None]) -> bytes:
-    """The status line and the given fields, each ended by CRLF; a field whose value is None is left out.
+def head(status: int, *fields: Field) -> bytes:
+    """The status line and the given fields; a field whose value is None is left out.
 
-    A line break in a value would be an injected header, so it is refused with ValueError.
+    ValueError for a value that would inject another line.
     """
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
-    lines += [f"{name}: {value}" for name, value in fields if value is not None]
-    text = "\r\n".join(lines)
-    if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
-        raise ValueError("line break in a header value")
-    return text.encode("latin-1") + b"\r\n"
+    return heads.build(status, [(name, value) for name, value in fields if value is not None])

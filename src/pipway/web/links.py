@@ -4,8 +4,8 @@
 same for ever and be mapped back by cutting a prefix. Nothing is decoded, encoded or normalised on the way: every byte
 of authority, path and query is kept, and a URL that clients would not keep as it is has no link at all.
 
-Pages carry the relative form `../../files/…`: it resolves from `/simple/<anything>/` whatever host, port, scheme or path
-prefix a reverse proxy puts in front, so pages need no knowledge of the outside and are the same for everyone.
+Pages carry the relative form `../../files/…`: it resolves from `/simple/<anything>/` whatever host, port, scheme or
+path prefix a reverse proxy puts in front, so pages need no knowledge of the outside and are the same for everyone.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _UP = "../.."
 #: DNS name, IPv4 or bracketed IPv6 literal, and a port (RFC 3986 §3.2); userinfo is refused because URLs are printed.
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
-#: Characters that pip (urllib3) and uv (the WHATWG parser) send as they stand: pchar and "/" (RFC 3986 §3.3). Backslash,
-#: space, controls and non-ASCII are rewritten by one or the other and would come back as another URL.
+#: Characters that pip (urllib3) and uv (the WHATWG parser) send as they stand: pchar and "/" (RFC 3986 §3.3).
+#: Backslash, space, controls and non-ASCII are rewritten by one or the other and would come back as another URL.
 _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)+")
 #: In a query the WHATWG parser also rewrites the apostrophe.
 _QUERY = re.compile(r"(?:[A-Za-z0-9._~!$&()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
@@ -29,13 +29,13 @@ _QUERY = re.compile(r"(?:[A-Za-z0-9._~!$&()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
 #: "." and ".." also in their encoded spellings, which the WHATWG parser removes like the plain ones.
 _DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 
-_LONGEST = 4096
+_LONGEST = 8192
 
 
 def link(url: str) -> str | None:
     """Our absolute path (with query) for an upstream file URL without fragment; None when it can have none.
 
-    None: not http or https, userinfo, dot segments, no path, an empty query, longer than 4096 characters, or a
+    None: not http or https, userinfo, dot segments, no path, an empty query, longer than 8192 characters, or a
     character that RFC 3986 forbids. The inverse is `unlink`.
     """
     scheme, _, rest = url.partition("://")

@@ -27,7 +27,7 @@ class Span(NamedTuple):
         return f"bytes {self.start}-{self.start + self.length - 1}/{size}"
 
 
-class Unsatisfiable(Exception):  # noqa: N818  (RFC 9110's own word; it becomes a 416, not a failure)
+class Unsatisfiable(Exception):
     """The one range asked for lies wholly outside the file."""
 
 

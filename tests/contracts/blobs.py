@@ -75,6 +75,13 @@ class BlobsContract:
         assert [entry async for entry in blobs.list()] == []
         assert await blobs.delete(unknown)
 
+    @pytest.mark.parametrize("nonsense", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 64 + "\n"])
+    async def test_what_is_no_digest_is_not_there(self, blobs: Blobs, nonsense: str) -> None:
+        await put(blobs, b"data")
+        assert await blobs.open(Digest(nonsense)) is None
+        assert await blobs.size(Digest(nonsense)) is None
+        assert await blobs.delete(Digest(nonsense))
+
     async def test_nothing_is_visible_before_commit(self, blobs: Blobs) -> None:
         writer = await blobs.begin()
         await writer.write(b"secret")

@@ -24,7 +24,7 @@ from pipway.platforms import open_shared, read_at, sync_directory, try_lock
 from pipway.store.base import Digest
 from pipway.store.disk import disk
 from pipway.store.reading import OpenFile, Reader, Stamp, stamp_of
-from pipway.store.writing import FsWriter, Incoming
+from pipway.store.writing import FsWriter, Incoming, discard
 from pipway.trace import Trace
 
 T = TypeVar("T")
@@ -75,7 +75,7 @@ class FsBlobs:
         return Reader(file, file.final)
 
     async def open(self, digest: Digest) -> Reader | None:
-        while True:
+        while _DIGEST.fullmatch(digest):
             if (reader := self.try_open(digest)) is not None:
                 return reader
             file = self._files.get(digest)
@@ -89,7 +89,8 @@ class FsBlobs:
                 task.add_done_callback(lambda _: self._opening.pop(digest, None))
             # Found it? Then look again: it may have been let go before this task came to run.
             if not await asyncio.shield(task):
-                return None
+                break
+        return None
 
     async def _look(self, digest: Digest) -> bool:
         """Open the file and verify it, or begin to; False when it is not there."""
@@ -143,10 +144,10 @@ class FsBlobs:
                 file.complete(stamp[0], stamp)
                 self._remember(digest, stamp)
                 return
+            await self._thread(self._quarantine, digest, stamp)  # first, so that who tries again does not find it
             if self._files.get(digest) is file:
                 self._forget(digest)
             file.fail(_corrupt(digest))
-            await self._thread(self._quarantine, digest, stamp)
             self._quarantined(digest)
         except Exception as error:
             if self._files.get(digest) is file:
@@ -168,11 +169,15 @@ class FsBlobs:
                 progress(offset)
         return hasher.hexdigest()
 
-    async def verify(self, digest: Digest) -> bool | None:
-        """Hash a blob again, whatever is remembered; None when it is not there. Nothing is changed on disk."""
-        return await self._thread(self._is_right, digest)
+    async def verify(self, digest: Digest, *, quarantine: bool = False) -> bool | None:
+        """Hash a blob again, whatever is remembered of it; None when it is not there."""
+        right = await self._thread(self._is_right, digest, quarantine)
+        if right is False and quarantine:
+            self._forget(digest)
+            self._quarantined(digest)
+        return right
 
-    def _is_right(self, digest: Digest) -> bool | None:
+    def _is_right(self, digest: Digest, quarantine: bool) -> bool | None:
         path = self._place(digest)
         with disk(path):
             try:
@@ -180,14 +185,22 @@ class FsBlobs:
             except FileNotFoundError:
                 return None
             try:
-                return self._hash(descriptor, None) == digest
+                right = self._hash(descriptor, None) == digest
+                if not right and quarantine:
+                    self._quarantine(digest, stamp_of(os.fstat(descriptor)))
+                return right
             finally:
                 os.close(descriptor)
 
     # -- writing -------------------------------------------------------------------------------------------------
 
     async def begin(self) -> FsWriter:
-        incoming = await self._thread(self._create)
+        creating = asyncio.get_running_loop().run_in_executor(self._executor, self._create)
+        try:
+            incoming = await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            creating.add_done_callback(_discard_result)
+            raise
         return FsWriter(incoming, self._executor, self._place, self._published)
 
     def _create(self) -> Incoming:
@@ -269,8 +282,8 @@ class FsBlobs:
         self._executor.shutdown(wait=False)
 
     def _place(self, digest: Digest) -> Path:
-        if not _DIGEST.fullmatch(digest):
-            raise ValueError(f"not a SHA-256 digest: {digest!r}")
+        if not _DIGEST.fullmatch(digest):  # it may come from a page; it must not become a path elsewhere
+            return self.root / "blobs" / "nowhere"
         return self.root / "blobs" / digest[:2] / digest
 
     def _quarantine(self, digest: Digest, stamp: Stamp) -> None:
@@ -317,6 +330,14 @@ class FsBlobs:
 
     async def _thread(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+
+def _discard_result(creating: asyncio.Future[Incoming]) -> None:
+    """Nobody waits any more for a file that was being created."""
+    if creating.exception() is None:
+        incoming = creating.result()
+        discard(incoming)
+        os.close(incoming.reading)
 
 
 def _corrupt(digest: Digest) -> PipwayError:

@@ -187,7 +187,7 @@ class FsWriter:
         self._pending_bytes = 0
         self._file.fail(reason)
         await self._settle()
-        await self._loop.run_in_executor(self._executor, _discard, self._incoming)
+        await self._loop.run_in_executor(self._executor, discard, self._incoming)
         self._file.release()
 
 
@@ -216,7 +216,7 @@ def _digests(descriptor: int, names: list[str]) -> dict[str, str]:
     return {name: hasher.hexdigest() for name, hasher in hashers.items()}
 
 
-def _discard(incoming: Incoming) -> None:
+def discard(incoming: Incoming) -> None:
     """Remove an unfinished file (in a thread)."""
     try:
         with suppress(OSError):  # whatever cannot be removed now is an orphan for `sweep_incoming`

@@ -14,20 +14,41 @@ import socket
 import subprocess
 from collections.abc import Iterator
 
+from tests.servers.upstream import Upstream
+
 
 @contextlib.contextmanager
 def black_hole() -> Iterator[tuple[str, int]]:
     """Give a host and a port on which a TCP connect hangs until the client gives up."""
     with contextlib.ExitStack() as stack:
-        if os.geteuid() == 0 and shutil.which("nft"):
+        if _can_drop():
             yield stack.enter_context(_dropping())
         else:
             yield stack.enter_context(_overfull())
 
 
 @contextlib.contextmanager
-def swallowing(port: int, host: str = "127.0.0.1") -> Iterator[None]:
-    """While inside, every packet to this port is dropped: living connections go dead. Needs root and nftables."""
+def vanished(upstream: Upstream) -> Iterator[None]:
+    """While inside, every packet to this upstream (run `in_thread`) is dropped; living connections go dead."""
+    ports = {int(origin.rpartition(":")[2]) for origin in (upstream.origin, upstream.file_origin)}
+    with contextlib.ExitStack() as stack:
+        if _can_drop():
+            for port in ports:
+                stack.enter_context(_swallowing(port))
+        else:
+            upstream.down()
+            stack.callback(upstream.up)
+            for port in ports:
+                stack.enter_context(_overfull(port))
+        yield
+
+
+def _can_drop() -> bool:
+    return os.geteuid() == 0 and shutil.which("nft") is not None
+
+
+@contextlib.contextmanager
+def _swallowing(port: int, host: str = "127.0.0.1") -> Iterator[None]:
     table = f"pipway_test_{os.getpid()}_{port}"
     rules = f"""table inet {table} {{
         chain input {{ type filter hook input priority 0; ip daddr {host} tcp dport {port} drop; }}
@@ -45,15 +66,16 @@ def _dropping() -> Iterator[tuple[str, int]]:
         holder.bind(("127.0.0.1", 0))
         holder.listen(1)
         port = int(holder.getsockname()[1])
-        with swallowing(port):
+        with _swallowing(port):
             yield "127.0.0.1", port
 
 
 @contextlib.contextmanager
-def _overfull() -> Iterator[tuple[str, int]]:
+def _overfull(port: int = 0) -> Iterator[tuple[str, int]]:
     with contextlib.ExitStack() as stack:
         holder = stack.enter_context(socket.socket())
-        holder.bind(("127.0.0.1", 0))
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", port))
         holder.listen(0)
         for _ in range(4):
             filler = stack.enter_context(socket.socket())

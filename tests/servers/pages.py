@@ -17,12 +17,6 @@ from typing import Any, Literal
 
 Kind = Literal["json", "html", "minimal"]
 
-CONTENT_TYPES: Mapping[Kind, str] = {
-    "json": "application/vnd.pypi.simple.v1+json",
-    "html": "application/vnd.pypi.simple.v1+html",
-    "minimal": "text/html",
-}
-
 
 @dataclass
 class Published:
@@ -86,6 +80,13 @@ def choose(form: Kind, accept: str) -> Kind:
         return form
     named = [part for part in accept.split(",") if "pypi.simple.v1+json" in part or "pypi.simple.latest+json" in part]
     return "json" if any("q=0" not in part.replace("q=0.", "") for part in named) else "html"
+
+
+def content_type(kind: Kind, accept: str) -> str:
+    """The Content-Type for what was chosen; `text/html` for clients that know no other HTML (pip before 22.3)."""
+    if kind == "json":
+        return "application/vnd.pypi.simple.v1+json"
+    return "application/vnd.pypi.simple.v1+html" if kind == "html" and "pypi.simple.v1+html" in accept else "text/html"
 
 
 def render_list(kind: Kind, names: Sequence[str], api_version: str) -> bytes:

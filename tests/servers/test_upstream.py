@@ -20,7 +20,7 @@ import pypi_simple
 import pytest
 import trustme
 from tests.servers import rude
-from tests.servers.black_hole import black_hole
+from tests.servers.black_hole import black_hole, vanished
 from tests.servers.rude import Gate
 from tests.servers.upstream import Upstream, make_sdist, make_wheel
 
@@ -350,3 +350,11 @@ def test_nobody_there() -> None:
         silent.settimeout(0.1)
         with pytest.raises(TimeoutError):
             silent.recv(1)
+
+
+def test_an_upstream_can_vanish_and_come_back() -> None:
+    with Upstream().in_thread() as upstream:
+        address = ("127.0.0.1", int(upstream.origin.rpartition(":")[2]))
+        with vanished(upstream), pytest.raises(TimeoutError):
+            socket.create_connection(address, timeout=0.3)
+        socket.create_connection(address, timeout=5).close()

@@ -125,8 +125,8 @@ class TinyServer:
         self.port = 0
         self.tls = tls
         self._handler = handler
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener: socket.socket | None = None
+        self._open: dict[asyncio.Task[None], socket.socket] = {}
         self._news = asyncio.Condition()
 
     @property
@@ -136,41 +136,55 @@ class TinyServer:
 
     async def start(self) -> None:
         """Begin to listen; the port stays the same after the first time."""
-        self._server = await asyncio.start_server(self._accept, self.host, self.port, ssl=self.tls, limit=_HEAD_LIMIT)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._listener = socket.create_server((self.host, self.port), backlog=256)
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
 
     async def stop(self) -> None:
         """Stop listening and drop every connection; from now on a connect is refused."""
-        if self._server is None:
+        if self._listener is None:
             return
-        self._server.close()
-        for task in tuple(self._tasks):
+        asyncio.get_running_loop().remove_reader(self._listener)
+        self._listener.close()
+        self._listener = None
+        running = dict(self._open)
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-        self._server = None
+        await asyncio.gather(*running, return_exceptions=True)
+        for sock in running.values():  # of tasks that were cancelled before they began
+            sock.close()
 
     async def arrived(self, condition: Callable[[], bool]) -> None:
         """Wait until `condition()` holds; it is asked again after every request."""
         async with self._news:
             await self._news.wait_for(condition)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        number, self.connections = self.connections, self.connections + 1
-        try:
-            with contextlib.suppress(
-                HungUp, OSError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError
-            ):
+    def _accept(self, listener: socket.socket) -> None:
+        # Neither asyncio.start_server nor sock_accept: both can hold a connection nobody sees yet when told to stop.
+        sock, _ = listener.accept()
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        task = asyncio.create_task(self._converse(self.connections, sock))
+        self.connections += 1
+        self._open[task] = sock
+        task.add_done_callback(lambda done: self._open.pop(done, None))
+
+    async def _converse(self, number: int, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=_HEAD_LIMIT)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        gone = (HungUp, OSError, asyncio.IncompleteReadError, asyncio.CancelledError)  # ssl.SSLError is an OSError
+        with contextlib.suppress(*gone):
+            transport, _ = await loop.connect_accepted_socket(lambda: protocol, sock, ssl=self.tls)
+            writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+            try:
                 await self._serve(number, reader, writer)
-        finally:
-            self._tasks.discard(task)
-            if task.cancelling():
-                writer.transport.abort()
-            writer.close()
-            with contextlib.suppress(OSError, ssl.SSLError, asyncio.CancelledError):
+            except asyncio.CancelledError:
+                transport.abort()
+                raise
+            finally:
+                writer.close()
                 await writer.wait_closed()
 
     async def _serve(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

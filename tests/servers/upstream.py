@@ -251,7 +251,7 @@ class Upstream:
             return Reply(404, {"Content-Type": "text/plain"}, b"404 Not Found")
         kind = pages.choose(self.form, request.header("accept"))
         body = self._render(kind, self.projects[name] if name else None)
-        headers = {"Content-Type": pages.CONTENT_TYPES[kind]}
+        headers = {"Content-Type": pages.content_type(kind, request.header("accept"))}
         if self.form == "minimal":
             return Reply(200, headers, body)
         headers["Vary"] = "Accept, Accept-Encoding"

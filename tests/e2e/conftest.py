@@ -1,0 +1,13 @@
+"""What the end-to-end tests share: the matrix of installers."""
+
+from __future__ import annotations
+
+import pytest
+from tests.e2e.clients import matrix
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give every test that asks for `installer` the whole matrix; one worker takes all tests of one installer."""
+    if "installer" in metafunc.fixturenames:
+        rows = [pytest.param(each, marks=pytest.mark.xdist_group(each.name), id=each.name) for each in matrix()]
+        metafunc.parametrize("installer", rows, scope="module")

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from pipway.simple import projects
-from pipway.simple.negotiate import Form
-from pipway.web.encoding import Encoding, compressor
+from pipway.simple.negotiate import Encoding, Form
+from pipway.web.encoding import compressor
 
 
 class ListBody:

@@ -17,10 +17,10 @@ from pipway.simple.page import Page
 
 
 class Representation(NamedTuple):
-    """Bytes and their strong entity tag, quoted (RFC 9110 §8.8.3: one per form and encoding)."""
+    """Bytes and the first 128 bits of their SHA-256 in hexadecimal."""
 
     body: bytes
-    etag: str
+    digest: str
 
 
 class _Kept(NamedTuple):
@@ -82,4 +82,4 @@ class Representations:
 
 def _make(build: Callable[[], bytes]) -> Representation:
     body = build()
-    return Representation(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+    return Representation(body, hashlib.sha256(body).hexdigest()[:32])

@@ -16,10 +16,10 @@ from pipway.errors import NotFound, ProtocolError, UsageError
 from pipway.index.base import Index, Listing
 from pipway.simple import negotiate, write
 from pipway.simple.names import normalize
-from pipway.simple.negotiate import Form
-from pipway.simple.page import NormalizedName, Page
+from pipway.simple.negotiate import Encoding, Form
+from pipway.simple.page import File, NormalizedName, Page
 from pipway.web import freshness, links
-from pipway.web.encoding import Encoding, compress
+from pipway.web.encoding import compress
 from pipway.web.heads import Field, head
 from pipway.web.project_list import ListBody
 from pipway.web.ranges import none_match
@@ -28,6 +28,7 @@ from pipway.wire.answer import Answer, Prepared, Request, Streamed
 from pipway.wire.problem import problem
 
 _VARY = "Accept, Accept-Encoding"
+_SUFFIX = {Form.JSON: "json", Form.HTML_V1: "v1", Form.HTML: "html"}
 
 
 class Simple:
@@ -68,7 +69,9 @@ class Simple:
         recheck = freshness.wants_recheck(request)
         listing = await self._index.project(name, recheck=recheck)
         page = listing.page
-        made = await self._pages.get(page, (form, encoding), lambda: _render(page, form, encoding))
+        # text/html and v1+html are the same bytes and share them.
+        kind = (form is Form.JSON, encoding)
+        made = await self._pages.get(page, kind, lambda: _render(page, form, encoding))
         repeatable = not recheck and listing.outcome != "stale" and not as_spelled
         return self._respond(request, listing, made, form, encoding, repeatable)
 
@@ -82,17 +85,19 @@ class Simple:
         repeatable: bool,
     ) -> Prepared:
         stale = listing.outcome == "stale"
+        # One strong tag per representation (RFC 9110 §8.8.1): the digest tells encodings apart, the suffix types.
+        etag = f'"{made.digest}-{_SUFFIX[form]}"'
         shared = (
-            ("ETag", made.etag),
+            ("ETag", etag),
             ("Vary", _VARY),  # also on 304 (RFC 9110 §15.4.5)
             ("Cache-Control", freshness.STALE if stale else freshness.FRESH),
             *(freshness.stale_fields(listing.fetched, self._now()) if stale else ()),
         )
         lease = listing.lease if repeatable else None
-        if none_match(request.header(b"if-none-match"), made.etag):
+        if none_match(request.header(b"if-none-match"), etag):
             return Prepared(304, head(304, *shared), lease=lease, outcome=listing.outcome)
         fields = (*_content_fields(form, encoding), ("Content-Length", str(len(made.body))))
-        return Prepared(200, head(200, *fields, *shared), made.body, lease, listing.outcome)
+        return Prepared(200, head(200, *fields, *shared), made.body, lease=lease, outcome=listing.outcome)
 
     async def _projects(self, request: Request) -> Answer:
         """Every project's name, as it comes from the index: megabytes, so never held at once and without an ETag."""
@@ -104,21 +109,22 @@ class Simple:
         await body.start()  # an outage shows before the status line is written
         shared = (("Vary", _VARY), ("Cache-Control", freshness.FRESH))
         top = head(200, *_content_fields(form, encoding), *shared)
-        if request.method == "HEAD":
-            await body.aclose()
-            return Prepared(200, top, outcome="miss")
         return Streamed(200, top, body)
 
 
 def _render(page: Page, form: Form, encoding: Encoding) -> bytes:
     writer = write.write_json if form is Form.JSON else write.write_html
-    return compress(writer(_servable(page), links.relative), encoding)
+    return compress(writer(_linked(page), _link), encoding)
 
 
-def _servable(page: Page) -> Page:
-    """Without files that have no link here; a quarantined project offers none at all (PEP 792)."""
-    if page.status == "quarantined":
-        return msgspec.structs.replace(page, files=())
+def _link(file: File) -> str:
+    path = links.relative(file.url)
+    assert path is not None  # `_linked` left the others out
+    return path
+
+
+def _linked(page: Page) -> Page:
+    """Without files that cannot be had here (see `links.link`): what is not servable is not advertised."""
     files = tuple(file for file in page.files if links.link(file.url) is not None)
     return page if len(files) == len(page.files) else msgspec.structs.replace(page, files=files)
 
@@ -170,5 +176,5 @@ def _not_acceptable() -> Prepared:
             fix=f"ask for one of: {there_is}",
         )
     )
-    answer.head += b"Vary: Accept, Accept-Encoding\r\n"
+    answer.head += b"Vary: %b\r\n" % _VARY.encode()
     return answer

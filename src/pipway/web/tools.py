@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 
 class Snippet(NamedTuple):
-    """Something to copy: where it goes, and its text."""
+    """Something to copy: how long it lasts, where it goes, and its text."""
 
+    label: str
     where: str
     text: str
 
@@ -35,8 +36,9 @@ def tools(base: str) -> Sequence[Tool]:
     return (
         Tool(
             "pip",
-            Snippet("shell", f"pip install --index-url {index}{flag} requests"),
+            Snippet("Once", "shell", f"pip install --index-url {index}{flag} requests"),
             Snippet(
+                "For good",
                 "shell",
                 f"pip config set global.index-url {index}"
                 + (f"\npip config set global.trusted-host {host}" if trusted else ""),
@@ -44,29 +46,37 @@ def tools(base: str) -> Sequence[Tool]:
         ),
         Tool(
             "uv",
-            Snippet("shell", f"uv pip install --default-index {index} requests"),
-            Snippet("uv.toml", f'[[index]]\nurl = "{index}"\ndefault = true'),
+            Snippet("Once", "shell", f"uv pip install --default-index {index} requests"),
+            Snippet("For good", "uv.toml", f'[[index]]\nurl = "{index}"\ndefault = true'),
             "In pyproject.toml the table is [[tool.uv.index]].",
         ),
         Tool(
             "Poetry",
-            Snippet("shell, for one project", f"poetry source add --priority=primary pipway {index}"),
+            Snippet("For one project", "shell", f"poetry source add --priority=primary pipway {index}"),
             Snippet(
-                "pyproject.toml", f'[[tool.poetry.source]]\nname = "pipway"\nurl = "{index}"\npriority = "primary"'
+                "Or by hand",
+                "pyproject.toml",
+                f'[[tool.poetry.source]]\nname = "pipway"\nurl = "{index}"\npriority = "primary"',
             ),
             "A primary source replaces the default one. Poetry keeps sources per project.",
         ),
         Tool(
             "PDM",
-            Snippet("shell", f"PDM_PYPI_URL={index}{' PDM_PYPI_VERIFY_SSL=false' if trusted else ''} pdm add requests"),
             Snippet(
-                "shell", f"pdm config pypi.url {index}" + ("\npdm config pypi.verify_ssl false" if trusted else "")
+                "Once",
+                "shell",
+                f"PDM_PYPI_URL={index}{' PDM_PYPI_VERIFY_SSL=false' if trusted else ''} pdm add requests",
+            ),
+            Snippet(
+                "For good",
+                "shell",
+                f"pdm config pypi.url {index}" + ("\npdm config pypi.verify_ssl false" if trusted else ""),
             ),
         ),
         Tool(
             "Pipenv",
-            Snippet("shell", f"pipenv install --pypi-mirror {index} requests"),
-            Snippet("shell profile", f"export PIPENV_PYPI_MIRROR={index}"),
+            Snippet("Once", "shell", f"pipenv install --pypi-mirror {index} requests"),
+            Snippet("For good", "shell profile", f"export PIPENV_PYPI_MIRROR={index}"),
         ),
         _docker(index, host if trusted else "", loopback=_is_loopback(base)),
     )
@@ -86,7 +96,10 @@ def _docker(index: str, trusted: str, *, loopback: bool) -> Tool:
         else ""
     )
     return Tool(
-        "Docker", Snippet("shell", run + "python:3 pip install requests"), Snippet("Dockerfile", "\n".join(lines)), note
+        "Docker",
+        Snippet("Once", "shell", run + "python:3 pip install requests"),
+        Snippet("For good", "Dockerfile", "\n".join(lines)),
+        note,
     )
 
 

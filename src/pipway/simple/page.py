@@ -47,6 +47,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
     files: tuple[File, ...] = ()
     api_version: tuple[int, int] = (1, 0)  #: as the upstream declared it
     versions: tuple[str, ...] | None = None  #: None: the upstream gave none
+    file_count: int | None = None  #: files that `versions` goes with; when `files` has another number, it is stale
     meta: Mapping[str, Any] = {}  #: the whole `meta` object but api-version
     status: str | None = None  #: PEP 792; None is "active"
     status_reason: str | None = None

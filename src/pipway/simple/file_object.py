@@ -1,0 +1,78 @@
+"""PEP 691's file object: the one shape that `read_json` decodes and `write` encodes.
+
+A key this version does not know makes decoding fail, which is how the reader learns that there is something to
+keep; it then takes the slower way.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from pipway.simple.page import File
+
+Size = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class FileObject(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """Null stands for "absent" everywhere: one big index always writes every key."""
+
+    filename: str
+    url: str
+    hashes: dict[str, str] | None
+    requires_python: str | None = None
+    yanked: bool | str | None = None
+    core_metadata: bool | dict[str, str] | None = None
+    gpg_sig: bool | None = None
+    size: Size | None = None
+    upload_time: str | None = None
+    provenance: str | None = None
+    # PEP 714: the names that core-metadata had before; read when it is absent, never written.
+    dist_info_metadata: bool | dict[str, str] | None = None
+    data_dist_info_metadata: bool | dict[str, str] | None = None
+
+
+#: The keys above as they are in JSON; a file's `extra` holds none of them.
+KNOWN_KEYS = frozenset(field.encode_name for field in msgspec.structs.fields(FileObject))
+
+_decode = msgspec.json.Decoder(FileObject).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def decode(raw: msgspec.Raw) -> tuple[FileObject, dict[str, Any]]:
+    """Give the object and its unknown keys. Raises msgspec.MsgspecError, ValueError, RecursionError."""
+    try:
+        return _decode(raw), {}
+    except msgspec.ValidationError:
+        everything = msgspec.json.decode(raw, type=dict[str, Any])
+    known = {key: everything.pop(key) for key in KNOWN_KEYS & everything.keys()}
+    if not everything:
+        return _decode(raw), {}  # it was something else: let it say what
+    return msgspec.convert(known, FileObject), everything
+
+
+def encode(file: File, url: str) -> bytes:
+    """Give the file as JSON, with another URL; unknown keys as they came."""
+    encoded = _encode(
+        FileObject(
+            filename=file.filename,
+            url=url,
+            hashes=dict(file.hashes) if not isinstance(file.hashes, dict) else file.hashes,
+            requires_python=file.requires_python,
+            yanked=file.yanked,
+            core_metadata=_metadata(file),
+            gpg_sig=file.gpg_sig,
+            size=file.size,
+            upload_time=file.upload_time,
+            provenance=file.provenance,
+        )
+    )
+    if not file.extra:
+        return encoded
+    return encoded[:-1] + b"," + _encode(file.extra)[1:]
+
+
+def _metadata(file: File) -> bool | dict[str, str] | None:
+    said = file.core_metadata
+    return said if said is None or isinstance(said, bool | dict) else dict(said)

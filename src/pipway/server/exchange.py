@@ -1,0 +1,223 @@
+"""One request being answered: ask the handler, send what it gives in the right framing, report it.
+
+A connection runs one exchange at a time. Whatever goes wrong before the head is out becomes a problem document;
+after that the connection is reset, so that no client takes a part for the whole. Sources and iterators are closed
+exactly once, whoever gives up first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import traceback
+from collections.abc import AsyncIterator
+
+from pipway.errors import NotFound, PipwayError
+from pipway.server import asgi
+from pipway.server.body import IncomingBody
+from pipway.server.outlet import Outlet
+from pipway.server.shared import Shared
+from pipway.server.transfer import Transfer
+from pipway.wire import chunked
+from pipway.wire.answer import Answer, Prepared, Request, Slice, Streamed
+from pipway.wire.problem import problem
+from pipway.wire.requests import Head
+
+_USERINFO = re.compile(r"//[^/@\s]*@")
+_LOGIN = re.compile(r"(?i)\b(basic|bearer|digest|ntlm|negotiate)\s+[A-Za-z0-9+/=._~\-]{6,}")
+_CLIENT_LIMIT = 200
+
+
+class Exchange:
+    """One request and its answer on the way."""
+
+    def __init__(self, shared: Shared, outlet: Outlet, head: Head, raw: bytes, peer: str) -> None:
+        self.shared = shared
+        self.outlet = outlet
+        self.head = head
+        self.peer = peer
+        self.body = IncomingBody(head, shared.limits.body)
+        self.close = not head.keep_alive  #: the connection ends with this answer
+        self.begun = False  #: the answer's head is out (or part of it)
+        self.status = 0
+        self.sent = 0  #: body bytes
+        self.outcome = "other"
+        self.task: asyncio.Task[None] | None = None
+        self.bridged = False  #: an ASGI application answers; it learns of a lost client by message
+        self._raw = raw
+        self._started = time.monotonic()
+
+    async def run(self) -> None:
+        """Answer. Never raises, cancellation apart."""
+        try:
+            await self._answer()
+        except asyncio.CancelledError:
+            self.outcome = "error"
+            raise
+        except Exception as error:
+            await self._recover(error)
+        finally:
+            if self.status:
+                self._report()
+
+    def lost(self) -> None:
+        """The client is gone: stop what is done for it alone."""
+        self.body.lost()
+        if self.task is not None and not self.bridged:
+            self.task.cancel()
+
+    def tail(self) -> bytes:
+        """The end of the answer's head; decides whether the connection outlives the answer."""
+        # With body bytes still to come nobody could tell where the next request begins.
+        if self.shared.stopping or not self.body.complete:
+            self.close = True
+        self.begun = True
+        if self.close:
+            return self.shared.clock.close
+        return self.shared.clock.plain if self.head.version == "1.1" else self.shared.clock.keep
+
+    def silent(self, status: int) -> bool:
+        """Whether an answer of this status has no body here (RFC 9110 §6.4.1)."""
+        return self.head.method == "HEAD" or status in (204, 304)
+
+    def request(self) -> Request:
+        """The request in the handler's words."""
+        path, _, query = self.head.target.decode("ascii").partition("?")
+        return Request(self.head.method, self.head.target, path, query, self.head.headers, self.head.version, self.peer)
+
+    async def _answer(self) -> None:
+        answer = await self._ask()
+        if answer is not None:
+            await self._send(answer)
+        elif self.shared.asgi is not None:
+            self.bridged = True
+            await asgi.run(self.shared.asgi, self)
+        else:
+            await self._send(problem(NotFound("no-such-page", "there is nothing at this address")))
+
+    async def _ask(self) -> Answer | None:
+        try:
+            return await self.shared.handler(self.request())
+        except PipwayError as error:
+            return problem(error)
+        except Exception as error:
+            return self._unexpected(error)
+
+    async def _send(self, answer: Answer) -> None:
+        self.status, self.outcome = answer.status, answer.outcome
+        if isinstance(answer, Prepared):
+            await self._send_prepared(answer)
+        elif isinstance(answer, Slice):
+            await self._send_slice(answer)
+        else:
+            await self._send_streamed(answer)
+        if not isinstance(answer, Streamed):
+            self.shared.hot.offer(self._raw, answer, self.head, self.names(), time.monotonic())
+
+    async def _send_prepared(self, answer: Prepared) -> None:
+        self.close = self.close or answer.close
+        body = b"" if self.silent(answer.status) else answer.body
+        self.outlet.write(answer.head, self.tail(), body)
+        self.sent = len(body)
+        await self.outlet.drain()
+
+    async def _send_slice(self, answer: Slice) -> None:
+        source, start, end = answer.source, answer.start, answer.start + answer.length
+        transfer: Transfer | None = None
+        try:
+            if self.silent(answer.status):
+                self.outlet.write(answer.head, self.tail())
+                await self.outlet.drain()
+                return
+            # Before the head: if nothing ever comes, the client is told why.
+            available = min(end, await source.wait(start)) if answer.length else end
+            transfer = Transfer(self.outlet, source.fileno(), start)
+            transfer.begin(answer.head + self.tail(), available)
+            while True:
+                while not transfer.pump():
+                    await (self.outlet.drain() if self.outlet.full else asyncio.sleep(0))
+                if transfer.position >= end:
+                    return
+                transfer.limit = min(end, await source.wait(transfer.position))
+        finally:
+            if transfer is not None:
+                self.sent = transfer.position - start
+            source.close()
+
+    async def _send_streamed(self, answer: Streamed) -> None:
+        framed = self.head.version == "1.1"
+        try:
+            if self.silent(answer.status):
+                self.outlet.write(answer.head, self.tail())
+                return
+            first = await _next(answer.chunks)  # before the head, as with slices
+            self.close = self.close or not framed  # HTTP/1.0: the end of the connection is the end of the body
+            self.outlet.write(answer.head, b"Transfer-Encoding: chunked\r\n" if framed else b"", self.tail())
+            while first is not None:
+                if first:
+                    self.outlet.write(*(chunked.frame(first) if framed else (first,)))
+                    self.sent += len(first)
+                    await self.outlet.drain()
+                first = await _next(answer.chunks)
+            if framed:
+                self.outlet.write(chunked.LAST)
+        finally:
+            await _aclose(answer.chunks)
+        await self.outlet.drain()
+
+    async def _recover(self, error: Exception) -> None:
+        """Say what went wrong if that is still possible, else make sure that nobody takes the part for the whole."""
+        self.outcome = "error"
+        if not self.begun and not self.outlet.gone:
+            answer = problem(error) if isinstance(error, PipwayError) else self._unexpected(error)
+            self.status, self.sent = answer.status, 0
+            try:
+                await self._send_prepared(answer)
+            except OSError:
+                self.close = True
+            return
+        self.close = True
+        if not self.outlet.gone and not isinstance(error, ConnectionError):
+            code = error.code if isinstance(error, PipwayError) else "internal-error"
+            self.shared.trace.emit("answer.broken", target=self.names()[0], code=code, what=scrub(str(error)))
+            if not isinstance(error, PipwayError):
+                self._unexpected(error)
+        self.outlet.reset()
+
+    def _unexpected(self, error: Exception) -> Prepared:
+        text = scrub("".join(traceback.format_exception(error)))
+        self.shared.trace.emit("server.error", target=self.names()[0], traceback=text)
+        return problem(
+            PipwayError("internal-error", "pipway failed on this request", fix="see pipway's log, event server.error")
+        )
+
+    def names(self) -> tuple[str, str]:
+        """Target and client as the access log shows them."""
+        target = _USERINFO.sub("//", self.head.target.decode("ascii"), count=1)
+        agent = self.head.header(b"user-agent") or b""
+        return target, agent[:_CLIENT_LIMIT].decode("latin-1")
+
+    def _report(self) -> None:
+        target, client = self.names()
+        self.shared.report(
+            self.peer, self.head.method, target, self.status, self.sent, self._started, self.outcome, client
+        )
+
+
+def scrub(text: str) -> str:
+    """Take credentials out of a text that may be printed: userinfo of URLs, values of login headers."""
+    return _LOGIN.sub(r"\1 ***", _USERINFO.sub("//***@", text))
+
+
+async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
+    try:
+        return await chunks.__anext__()
+    except StopAsyncIteration:
+        return None
+
+
+async def _aclose(chunks: AsyncIterator[bytes]) -> None:
+    aclose = getattr(chunks, "aclose", None)
+    if aclose is not None:
+        await aclose()

@@ -3,7 +3,7 @@
 Only `app` and `cli` import this; everyone else gets plain arguments.
 """
 
-from pipway.settings.load import SettingsError, load
+from pipway.settings.sources import SettingsError, load
 from pipway.settings.table import Settings
 from pipway.settings.values import Address, Upstream
 

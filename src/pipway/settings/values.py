@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -87,12 +88,10 @@ def _read_duration(raw: object, folder: Path) -> float:
 
 
 def _show_duration(seconds: float) -> str:
-    if seconds and seconds % 1:
-        return f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:g}s"
     for unit in ("d", "h", "m"):
         if seconds and seconds % _DURATIONS[unit] == 0:
-            return f"{seconds / _DURATIONS[unit]:g}{unit}"
-    return f"{seconds:g}s"
+            return f"{seconds / _DURATIONS[unit]:.0f}{unit}"
+    return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
 
 
 def _read_size(raw: object, folder: Path) -> int:
@@ -102,7 +101,7 @@ def _read_size(raw: object, folder: Path) -> int:
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", _text(raw).lower())
         if found is None or found[2] not in _SIZES:
             raise ValueError('expected bytes or a size such as "512MiB" or "20GiB"')
-        number = int(float(found[1]) * _SIZES[found[2]])
+        number = int(Fraction(found[1]) * _SIZES[found[2]])
     if not 0 <= number < 2**60:
         raise ValueError("expected between 0 bytes and 1 EiB")
     return number

@@ -66,7 +66,11 @@ def config_file(given: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 
 def load(
-    *, config: Path | None = None, environ: Mapping[str, str], arguments: Mapping[str, Any] | None = None
+    *,
+    config: Path | None = None,
+    environ: Mapping[str, str],
+    arguments: Mapping[str, Any] | None = None,
+    removed: Mapping[str, str] = REMOVED,
 ) -> Settings:
     """Read every source. `arguments` maps setting names to what was given on the command line.
 
@@ -77,7 +81,7 @@ def load(
     given: list[_Given] = []
     path = config_file(config, environ)
     if path is not None:
-        given += _from_file(path, table, faults)
+        given += _from_file(path, table, faults, removed)
     given += _from_environment(environ, table, faults)
     here = Path.cwd()
     for name, raw in (arguments or {}).items():
@@ -107,9 +111,6 @@ def _place(origin: str) -> Place:
 
 
 def _unknown(what: str, name: str, known: Iterable[str], place: Place) -> Finding:
-    if name in REMOVED:
-        text = f"{name} is gone: {REMOVED[name]}"
-        return Finding("removed-setting", Severity.HIGH, text, place=place, fix=Fix(REMOVED[name]))
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     hint = f"Did you mean {near[0]}?" if near else "`pipway settings show` lists every name."
     return Finding("unknown-setting", Severity.HIGH, f"there is no {what} {name}", place=place, fix=Fix(hint))
@@ -129,7 +130,9 @@ def _from_environment(environ: Mapping[str, str], table: Mapping[str, Option], f
     return given
 
 
-def _from_file(path: Path, table: Mapping[str, Option], faults: list[Finding]) -> list[_Given]:
+def _from_file(
+    path: Path, table: Mapping[str, Option], faults: list[Finding], removed: Mapping[str, str]
+) -> list[_Given]:
     text = _read(path)
     try:
         document = tomllib.loads(text)
@@ -144,7 +147,10 @@ def _from_file(path: Path, table: Mapping[str, Option], faults: list[Finding]) -
         origin = f"{path}:{line}" if line else str(path)
         if name == "upstream" and isinstance(raw, list):
             name = "upstreams"
-        if name not in table:
+        if name in removed:
+            what, place = f"{name} is gone: {removed[name]}", Place(str(path), line)
+            faults.append(Finding("removed-setting", Severity.HIGH, what, place=place, fix=Fix(removed[name])))
+        elif name not in table:
             faults.append(_unknown("setting", name, table, Place(str(path), line)))
         elif any(item.name == name for item in given):
             what = "give upstreams as [[upstream]] tables or as a list, not both"

@@ -1,0 +1,44 @@
+"""What holds for every test: an environment in which this machine's own configuration plays no part."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+#: Beginnings of variables that lead installers, TLS or pipway itself somewhere else than the test says.
+_MISLEADING = (
+    *("PIP_", "UV_", "POETRY_", "PIPWAY_", "SSL_CERT_", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSLKEYLOGFILE"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "FORCE_COLOR"),
+)
+
+_E2E = Path(__file__).parent / "e2e"
+
+
+@pytest.fixture(scope="session")
+def machine_environment() -> dict[str, str]:
+    """The environment as it was: tests marked `live` need its certificate authorities to reach the real index."""
+    return dict(os.environ)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+    machine_environment: dict[str, str],
+) -> None:
+    """Take misleading variables away, and the user's own pipway folders with them.
+
+    Not in tests/e2e, where every child process gets an environment made for it (tests.e2e.lab).
+    """
+    if request.path.is_relative_to(_E2E):
+        return
+    for name in machine_environment:
+        if name.upper().startswith(_MISLEADING):
+            monkeypatch.delenv(name, raising=False)
+    home = tmp_path_factory.getbasetemp() / "home"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))

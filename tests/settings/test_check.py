@@ -1,0 +1,62 @@
+"""Settings that work and still deserve a remark."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipway import platforms
+from pipway.settings import Address, Settings, Upstream, load
+from pipway.settings.check import advise
+from pipway.settings.table import Server
+
+
+def ids(settings: Settings) -> list[str]:
+    return [finding.id for finding in advise(settings)]
+
+
+def listening(host: str) -> Settings:
+    return replace(Settings(), server=Server(listen=Address(host, 3141)))
+
+
+def test_the_defaults_need_no_remark() -> None:
+    """Otherwise nobody would read the remarks."""
+    assert ids(Settings()) == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_loopback_is_nobody_elses_business(host: str) -> None:
+    """RFC 6761 §6.3: localhost is loopback."""
+    assert ids(listening(host)) == []
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "pipway.example"])
+def test_listening_for_others_is_remarked(host: str) -> None:
+    """As there is no login yet."""
+    assert ids(listening(host)) == ["open-to-others"]
+
+
+def test_clear_text_is_remarked_without_the_password() -> None:
+    """The remark says that the password can be read, not which it is."""
+    [finding] = advise(replace(Settings(), upstreams=(Upstream("a", "http://alice:hunter2@index.example/"),)))
+    assert finding.id == "clear-text-upstream"
+    assert "password" in finding.why
+    assert "hunter2" not in repr(finding)
+
+
+def test_clear_text_to_this_machine_is_fine() -> None:
+    """A test index on loopback is seen by nobody."""
+    assert ids(replace(Settings(), upstreams=(Upstream("a", "http://127.0.0.1:8080/simple/"),))) == []
+
+
+def test_a_password_others_can_read_is_remarked(tmp_path: Path) -> None:
+    """Files that hold secrets are 0600."""
+    path = tmp_path / "pipway.toml"
+    path.write_text('upstreams = ["https://alice:hunter2@index.example/"]\n')
+    path.chmod(0o644)
+    expected = [] if platforms.WINDOWS else ["secret-readable"]  # Windows has no permission bits
+    assert ids(load(config=path, environ={})) == expected
+    path.chmod(0o600)
+    assert ids(load(config=path, environ={})) == []

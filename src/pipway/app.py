@@ -1,0 +1,260 @@
+"""The composition root: builds every concrete object, in the order in which a request meets them.
+
+`cli.serve` runs `serve`; `building` is the same without the signals, for whoever wants a pipway inside a program.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+from pipway import __version__
+from pipway.dial import http
+from pipway.dial.direct import Direct
+from pipway.dial.trust import client_context
+from pipway.errors import PipwayError, UsageError
+from pipway.index.breaker import Breakers
+from pipway.index.cached import Cached
+from pipway.index.flight import Flight
+from pipway.index.freshness import Freshness
+from pipway.index.lookup import Lookup
+from pipway.index.merged import Merged
+from pipway.index.metadata import Metadata
+from pipway.index.projects import ProjectLists
+from pipway.index.remote import Remote
+from pipway.index.upstream import Upstream
+from pipway.log import Log
+from pipway.server.limits import Limits
+from pipway.server.listener import Server
+from pipway.settings import Settings
+from pipway.store.catalog import Catalog, open_catalog
+from pipway.store.fs import FsBlobs
+from pipway.store.sweep import sweep
+from pipway.trace import Trace
+from pipway.web.app import Site
+from pipway.web.metrics import Metrics
+from pipway.wire.answer import Answer, Request
+
+_SWEEP_EVERY = 300.0  # seconds between two looks at the disk budget
+
+#: The User-Agent of the client being served, for the one setting that passes it on. Tasks inherit it.
+_client: ContextVar[str] = ContextVar("client", default="")
+
+
+async def serve(settings: Settings, *, ready: Callable[[str], None]) -> int:
+    """Serve until SIGTERM or SIGINT, finish what runs, and give the exit code.
+
+    `ready` is called once with the server's URL. PipwayError when it cannot start.
+    """
+    stopping = asyncio.Event()
+    _on_signals(stopping.set)
+    async with building(settings) as (server, url):
+        ready(url)
+        await stopping.wait()
+        await server.stop(settings.server.grace)
+    return 0
+
+
+@asynccontextmanager
+async def building(settings: Settings) -> AsyncIterator[tuple[Server, str]]:
+    """A pipway that listens, and its URL. Everything it holds is closed in reverse order at the end."""
+    async with AsyncExitStack() as stack:
+        # 1. Whoever wants to know what happens listens to the trace: the log and the metrics.
+        trace = Trace()
+        metrics = Metrics(trace)
+        _start_log(settings, trace, stack)
+        # 2. What is kept: blobs on the disk and what we know about them.
+        blobs, catalog = await _open_store(settings, trace, stack)
+        # 3. The way out: streams, HTTP on them, and one remote index per upstream.
+        client = _client_of(settings, trace)
+        stack.push_async_callback(client.aclose)
+        breakers = Breakers(trace=trace)
+        upstreams = [_remote(settings, client, trace, breakers, name, url) for name, url in _upstreams(settings)]
+        source: Upstream = upstreams[0] if len(upstreams) == 1 else Merged(upstreams)
+        # 4. The index: one flight per page and file, remembered and refreshed by `cached`.
+        flight = Flight(source, blobs, catalog, trace=trace, offline=settings.offline)
+        stack.push_async_callback(flight.aclose)
+        freshness = _freshness(settings)
+        lists = ProjectLists(flight, freshness=freshness)
+        index = Cached(
+            flight,
+            Metadata(flight),
+            lists,
+            key=source.name,
+            freshness=freshness,
+            memory=settings.cache.memory_pages // 2,
+        )
+        stack.push_async_callback(index.aclose)
+        # 5. The face: answers for installers, pages for people.
+        site = Site(
+            index,
+            Lookup(index).find,
+            metrics=metrics,
+            health=lambda: _health(settings, breakers),
+            page_bytes=settings.cache.memory_pages // 2,
+        )
+        # 6. The port.
+        server = Server(_identified(settings, site.answer), asgi=site.asgi, trace=trace, limits=_limits(settings))
+        bound = await server.start(*settings.server.listen)
+        stack.push_async_callback(server.stop, 0)
+        # 7. Housekeeping beside it.
+        keeper = asyncio.create_task(_keep_house(blobs, catalog, settings.cache.disk_budget, trace))
+        stack.push_async_callback(_cancel, keeper)
+        yield server, _url(*bound[0])
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    """Stop on SIGTERM and SIGINT. Windows has no loop handlers: Ctrl-C ends the run there by KeyboardInterrupt."""
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(NotImplementedError):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+
+
+def _start_log(settings: Settings, trace: Trace, stack: AsyncExitStack) -> None:
+    try:
+        log = Log(style=settings.log.format, level=settings.log.level, file=settings.log.file)
+    except OSError as error:
+        raise UsageError(
+            "log-unwritable",
+            f"cannot write the log to {settings.log.file}",
+            why=error.strerror or str(error),
+            fix="name another file with log.file or PIPWAY_LOG_FILE",
+        ) from error
+    stack.callback(log.close)
+    stack.callback(trace.flush)
+    trace.listen(log.event)
+    trace.listen_requests(log.requests)
+
+
+async def _open_store(settings: Settings, trace: Trace, stack: AsyncExitStack) -> tuple[FsBlobs, Catalog]:
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            "data-unwritable",
+            f"cannot keep data in {settings.data}",
+            why=error.strerror or str(error),
+            fix="name another folder with --data or PIPWAY_DATA",
+        ) from error
+    blobs = FsBlobs(settings.data, trace=trace)
+    stack.push_async_callback(blobs.aclose)
+    catalog = await open_catalog(settings.data / "catalog.sqlite", trace=trace)
+    stack.push_async_callback(catalog.aclose)
+    return blobs, catalog
+
+
+def _client_of(settings: Settings, trace: Trace) -> http.Client:
+    limits = settings.limits
+    return http.Client(
+        Direct(connect_limit=limits.connect),
+        trust=client_context,
+        limits=http.Limits(connect=limits.connect, first_byte=limits.first_byte, stall=limits.stall),
+        user_agent=f"pipway/{__version__}",
+        trace=trace,
+    )
+
+
+Address = str | Callable[[], Awaitable[str]]
+
+
+def _upstreams(settings: Settings) -> list[tuple[str, Address]]:
+    """Names and addresses; the default index's address is looked up when it is first needed."""
+    if settings.upstreams:
+        return [(upstream.name, upstream.url) for upstream in settings.upstreams]
+    return [("default", _default_index)]
+
+
+async def _default_index() -> str:
+    """Where the default index lives, from the one package that says so; importing it takes 0.3 s, so in a thread."""
+    module = await asyncio.to_thread(importlib.import_module, "pypi_simple")
+    return str(module.PYPI_SIMPLE_ENDPOINT)
+
+
+def _remote(
+    settings: Settings, client: http.Client, trace: Trace, breakers: Breakers, name: str, url: Address
+) -> Remote:
+    passed_on = settings.privacy.user_agent_passthrough
+    return Remote(
+        client,
+        url,
+        name=name,
+        trace=trace,
+        breakers=breakers,
+        headers=_client_identity if passed_on else dict,
+        page_limit=settings.limits.page_bytes,
+    )
+
+
+def _client_identity() -> Mapping[str, str]:
+    agent = _client.get()
+    return {"user-agent": agent} if agent else {}
+
+
+def _identified(
+    settings: Settings, answer: Callable[[Request], Awaitable[Answer | None]]
+) -> Callable[[Request], Awaitable[Answer | None]]:
+    """Remember who asks, only where the setting wants it passed on."""
+    if not settings.privacy.user_agent_passthrough:
+        return answer
+
+    async def remembering(request: Request) -> Answer | None:
+        _client.set((request.header(b"user-agent") or "")[:400])
+        return await answer(request)
+
+    return remembering
+
+
+def _freshness(settings: Settings) -> Freshness:
+    cache = settings.cache
+    return Freshness(
+        ttl=cache.page_ttl,
+        swr=cache.stale_while_revalidate,
+        patience=cache.patience,
+        stale_limit=cache.stale_if_error,
+        negative=cache.negative_ttl,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    limits = settings.limits
+    return Limits(
+        connections=limits.connections,
+        head_seconds=limits.header_seconds,
+        idle_seconds=limits.idle_seconds,
+        stall_seconds=limits.write_seconds,
+    )
+
+
+def _health(settings: Settings, breakers: Breakers) -> Mapping[str, Any]:
+    failing = breakers.open()
+    state = "degraded" if failing or settings.offline else "ok"
+    return {"status": state, "offline": settings.offline, "failing_upstreams": failing}
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+async def _keep_house(blobs: FsBlobs, catalog: Catalog, budget: int, trace: Trace) -> None:
+    """Remove what killed processes left behind, then keep the disk within its budget. Its failures end nothing."""
+    while True:
+        try:
+            await blobs.sweep_incoming()
+            await sweep(blobs, catalog, budget=budget, now=datetime.now(UTC))
+        except (OSError, PipwayError) as error:
+            trace.emit("sweep.failed", why=str(error))
+        await asyncio.sleep(_SWEEP_EVERY)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

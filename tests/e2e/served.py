@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import re
 import signal
@@ -13,7 +14,8 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 from tests.e2e.lab import neutral_environment
@@ -74,6 +76,18 @@ class Pipway:
                 return Answer(response.status, response.reason, seen, part, whole=False)
         finally:
             connection.close()
+
+    def page(self, name: str) -> dict[str, Any]:
+        """A project's page as JSON; AssertionError unless it is there."""
+        answer = self.get(f"/simple/{name}/", accept="application/vnd.pypi.simple.v1+json")
+        assert answer.status == 200, answer
+        page: dict[str, Any] = json.loads(answer.body)
+        return page
+
+    def link(self, name: str, filename: str | None = None) -> str:
+        """The absolute address of a project's file, the first one by default."""
+        urls = [str(file["url"]) for file in self.page(name)["files"] if filename in (None, file["filename"])]
+        return urljoin(f"{self.index}{name}/", urls[0])
 
     def metrics(self) -> dict[str, float]:
         """Every sample, summed over its labels."""

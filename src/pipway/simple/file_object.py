@@ -15,7 +15,9 @@ from pipway.simple.page import File
 Size = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class FileObject(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class FileObject(
+    msgspec.Struct, rename="kebab", forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False
+):
     """Null stands for "absent" everywhere: one big index always writes every key."""
 
     filename: str
@@ -36,32 +38,31 @@ class FileObject(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, omi
 #: The keys above as they are in JSON; a file's `extra` holds none of them.
 KNOWN_KEYS = frozenset(field.encode_name for field in msgspec.structs.fields(FileObject))
 
-_decode = msgspec.json.Decoder(FileObject).decode
-_encode = msgspec.json.Encoder().encode
+#: Decodes an object all of whose keys are known; ValidationError for others.
+decode_known = msgspec.json.Decoder(FileObject).decode
+#: A page made elsewhere may hold any kind of mapping; JSON knows one.
+_encode = msgspec.json.Encoder(enc_hook=dict).encode
 
 
 def decode(raw: msgspec.Raw) -> tuple[FileObject, dict[str, Any]]:
     """Give the object and its unknown keys. Raises msgspec.MsgspecError, ValueError, RecursionError."""
-    try:
-        return _decode(raw), {}
-    except msgspec.ValidationError:
-        everything = msgspec.json.decode(raw, type=dict[str, Any])
+    everything = msgspec.json.decode(raw, type=dict[str, Any])
     known = {key: everything.pop(key) for key in KNOWN_KEYS & everything.keys()}
-    if not everything:
-        return _decode(raw), {}  # it was something else: let it say what
     return msgspec.convert(known, FileObject), everything
 
 
 def encode(file: File, url: str) -> bytes:
     """Give the file as JSON, with another URL; unknown keys as they came."""
+    hashes: Any = file.hashes
+    core_metadata: Any = file.core_metadata
     encoded = _encode(
         FileObject(
             filename=file.filename,
             url=url,
-            hashes=dict(file.hashes) if not isinstance(file.hashes, dict) else file.hashes,
+            hashes=hashes,
             requires_python=file.requires_python,
             yanked=file.yanked,
-            core_metadata=_metadata(file),
+            core_metadata=core_metadata,
             gpg_sig=file.gpg_sig,
             size=file.size,
             upload_time=file.upload_time,
@@ -71,8 +72,3 @@ def encode(file: File, url: str) -> bytes:
     if not file.extra:
         return encoded
     return encoded[:-1] + b"," + _encode(file.extra)[1:]
-
-
-def _metadata(file: File) -> bool | dict[str, str] | None:
-    said = file.core_metadata
-    return said if said is None or isinstance(said, bool | dict) else dict(said)

@@ -24,6 +24,8 @@ CANDIDATE_LIMIT = 8
 
 #: PEP 508 (names): letters and digits at both ends, ASCII only.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+#: Most file names, told apart at a quarter of the cost.
+_ORDINARY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!-]{0,254}").fullmatch
 _SEPARATORS = re.compile(r"[-_.]+")
 
 #: What follows a file's own name when it is fetched beside it (PEP 658, PEP 503 on signatures, PEP 740).
@@ -57,6 +59,8 @@ def normalize(name: str) -> NormalizedName:
 
 def valid_filename(filename: str) -> bool:
     """Say whether it is one harmless path segment: printable, no separator, no leading dot, at most 255 bytes."""
+    if _ORDINARY(filename):
+        return True
     return (
         0 < len(filename) <= FILENAME_LIMIT
         and filename.isprintable()  # no control, format (bidi), surrogate or line separator characters

@@ -50,7 +50,7 @@ def choose_form(accept: str | None, format: str | None = None) -> Form | None:
     entries = list(_entries(accept))
     best: tuple[float, int, int] = (0.0, 0, 0)
     chosen: Form | None = None
-    for preference, form in enumerate((Form.HTML, Form.HTML_V1, Form.JSON)):
+    for preference, form in enumerate((Form.HTML, Form.JSON, Form.HTML_V1)):
         quality, exactness, position = _wish(entries, form)
         rank = (quality, exactness, -position if exactness == 2 else -preference)
         if quality > 0 and (chosen is None or rank > best):

@@ -18,7 +18,7 @@ NormalizedName = NewType("NormalizedName", str)
 API_VERSION = (1, 4)
 
 
-class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One downloadable file of a project. `url` is absolute (resolved against the page's final URL), no fragment."""
 
     filename: str

@@ -12,12 +12,11 @@ from typing import Any
 import msgspec
 
 from pipway.errors import BadUpstream, UsageError
-from pipway.simple import file_object
-from pipway.simple.file_object import FileObject
+from pipway.simple.file_object import FileObject, decode, decode_known
 from pipway.simple.limits import FILE_LIMIT, FILES_LIMIT, META_LIMIT, bad_page, check_depth, major_version
 from pipway.simple.names import normalize, valid_filename
 from pipway.simple.page import File, NormalizedName, Page
-from pipway.simple.urls import Base, fragment_hashes, is_sha256
+from pipway.simple.urls import Base, fragment_hashes, is_plain, is_sha256
 
 _ENVELOPE = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _FILES = msgspec.json.Decoder(list[msgspec.Raw])
@@ -102,16 +101,21 @@ def _file(raw: msgspec.Raw, base: Base, name: NormalizedName) -> File | None:
     """Give the file, None when it cannot be offered safely."""
     if len(raw) > FILE_LIMIT:
         raise bad_page(name, f"a file's entry is larger than {FILE_LIMIT >> 10} KiB", code="too-big")
-    found, extra = file_object.decode(raw)
-    if extra:
+    extra: dict[str, Any] = {}
+    try:
+        found = decode_known(raw)
+    except msgspec.ValidationError:  # a key of a later version, or a mistake: this way says which
+        found, extra = decode(raw)
         check_depth(extra)
+    url, hashes = found.url, found.hashes or {}
+    if not is_plain(url):
+        resolved = base.resolve(url)
+        if resolved is None:
+            return None
+        url, fragment = resolved
+        hashes = hashes or fragment_hashes(fragment)
     if not valid_filename(found.filename):
         return None
-    resolved = base.resolve(found.url)
-    if resolved is None:
-        return None
-    url, fragment = resolved
-    hashes = found.hashes or (fragment_hashes(fragment) if fragment else {})
     if "sha256" in hashes and not is_sha256(hashes["sha256"]):
         return None  # blobs are named by it, and nobody could verify the file
     return File(
@@ -120,7 +124,7 @@ def _file(raw: msgspec.Raw, base: Base, name: NormalizedName) -> File | None:
         hashes=hashes,
         requires_python=found.requires_python,
         yanked=found.yanked or False,
-        core_metadata=_core_metadata(found),
+        core_metadata=_earlier_names(found) if found.core_metadata is None else found.core_metadata,
         gpg_sig=found.gpg_sig,
         size=found.size,
         upload_time=found.upload_time,
@@ -129,9 +133,7 @@ def _file(raw: msgspec.Raw, base: Base, name: NormalizedName) -> File | None:
     )
 
 
-def _core_metadata(found: FileObject) -> bool | dict[str, str] | None:
-    """PEP 714: core-metadata has precedence over the names it had before."""
-    for said in (found.core_metadata, found.data_dist_info_metadata, found.dist_info_metadata):
-        if said is not None:
-            return said
-    return None
+def _earlier_names(found: FileObject) -> bool | dict[str, str] | None:
+    """PEP 714: what core-metadata was called before counts where it is absent."""
+    said = found.data_dist_info_metadata
+    return found.dist_info_metadata if said is None else said

@@ -12,10 +12,13 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 HASH_NAMES = frozenset({"md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "blake2s"} | {
     "sha3_224", "sha3_256", "sha3_384", "sha3_512"})  # fmt: skip
 _HASH = re.compile(r"([a-z0-9_]{1,16})=([0-9a-fA-F]{1,256})")
-_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+#: Says that a text can be a SHA-256 digest.
+is_sha256 = re.compile(r"[0-9a-fA-F]{64}").fullmatch
 
-#: Already as it must be: nothing to resolve, to quote or to cut off. Nearly every URL of every page.
-_PLAIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~!$&'()*+,;=:@%/?\[\]-]*")
+#: Says that a URL is absolute, without userinfo, fragment or dot segments, and needs no quoting: most are.
+is_plain = re.compile(
+    r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/(?!\.)[A-Za-z0-9._~!$&'()*+,;=:@%?\[\]-]*+)++"
+).fullmatch
 _DOTS = re.compile(r"/\.\.?(?:/|$|\?)")
 
 URL_LIMIT = 8192
@@ -36,8 +39,10 @@ class Base:
         """Give (absolute URL, fragment); None when it is no http(s) URL that can be fetched."""
         if len(href) > URL_LIMIT:
             return None
+        if is_plain(href):
+            return href, ""
         plain, _, fragment = href.partition("#")
-        if _PLAIN.fullmatch(plain) and "/." not in plain:
+        if is_plain(plain):
             return plain, fragment
         absolute = self._tidy(plain)
         return None if absolute is None else (absolute, fragment)
@@ -75,11 +80,6 @@ def fragment_hashes(fragment: str) -> dict[str, str]:
         if match and match[1] in HASH_NAMES:
             found[match[1]] = match[2]
     return found
-
-
-def is_sha256(digest: str) -> bool:
-    """Say whether it can be a SHA-256 digest in hexadecimal."""
-    return _SHA256.fullmatch(digest) is not None
 
 
 def last_segment(url: str) -> str:

@@ -16,8 +16,8 @@ from pipway.web.links import unlink
 from pipway.web.ranges import Span, Unsatisfiable, if_range_holds, none_match, select
 from pipway.wire.answer import Prepared, Request, Slice
 
-#: The file of an absolute upstream URL, or None when no page offers it. Unavailable when that cannot be known now.
-Find = Callable[[str], Awaitable[File | None]]
+#: The file of an absolute upstream URL: NotFound when no page offers it, Unavailable when that cannot be known now.
+Find = Callable[[str], Awaitable[File]]
 
 _METADATA = ".metadata"
 
@@ -44,13 +44,9 @@ class Files:
         if wants_metadata:
             path = path[: -len(_METADATA)]  # the suffix stands before the query (PEP 658)
         url = unlink(path, request.query)
-        file = await self._find(url) if url is not None else None
-        if file is None:
-            raise NotFound(
-                "file-unknown",
-                "no index page offers this file",
-                fix="take the address from the project's page below /simple/",
-            )
+        if url is None:
+            raise NotFound("no-such-file", "this is not the address of a file", fix="take it from the project's page")
+        file = await self._find(url)
         return await (self._metadata(request, file) if wants_metadata else self._file(request, file))
 
     async def _file(self, request: Request, file: File) -> Slice | Prepared:

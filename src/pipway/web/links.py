@@ -2,7 +2,8 @@
 
 `web.simple` writes these into pages, `web.files` reads them back; uv.lock and pylock keep them, so they must stay the
 same for ever and be mapped back by cutting a prefix. Nothing is decoded, encoded or normalised on the way: every byte
-of authority, path and query is kept, and a URL that clients would not keep as it is has no link at all.
+of authority, path and query is kept, and a URL whose meaning clients would not keep has no link at all. (pip spells
+"+" as %2B and the like when it asks; the index's look-up knows that both are one file.)
 
 Pages carry the relative form `../../files/…`: it resolves from `/simple/<anything>/` whatever host, port, scheme or
 path prefix a reverse proxy puts in front, so pages need no knowledge of the outside and are the same for everyone.
@@ -11,6 +12,7 @@ path prefix a reverse proxy puts in front, so pages need no knowledge of the out
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 PREFIX = "/files/"
 
@@ -20,8 +22,8 @@ _UP = "../.."
 #: DNS name, IPv4 or bracketed IPv6 literal, and a port (RFC 3986 §3.2); userinfo is refused because URLs are printed.
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
-#: Characters that pip (urllib3) and uv (the WHATWG parser) send as they stand: pchar and "/" (RFC 3986 §3.3).
-#: Backslash, space, controls and non-ASCII are rewritten by one or the other and would come back as another URL.
+#: pchar and "/" (RFC 3986 §3.3). pip (urllib3) and uv (the WHATWG parser) rewrite backslash, space, controls and
+#: non-ASCII, each in its own way, and they would come back as another URL.
 _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)+")
 #: In a query the WHATWG parser also rewrites the apostrophe.
 _QUERY = re.compile(r"(?:[A-Za-z0-9._~!$&()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
@@ -58,7 +60,7 @@ def unlink(path: str, query: str) -> str | None:
         return None
     scheme, _, rest = path[len(PREFIX) :].partition("/")
     authority, slash, tail = rest.partition("/")
-    authority = _unescape(authority)
+    authority = unquote(authority)  # pip sends every ":" of a path as %3A; what comes out is checked like any other
     if not _sound(scheme, authority, slash + tail, query):
         return None
     return f"{scheme}://{authority}{slash}{tail}{'?' if query else ''}{query}"
@@ -69,15 +71,11 @@ def _escape(authority: str) -> str:
     return authority.replace("[", "%5B").replace("]", "%5D")
 
 
-def _unescape(segment: str) -> str:
-    return re.sub("%5[bB]", "[", re.sub("%5[dD]", "]", segment)) if "%" in segment else segment
-
-
 def _sound(scheme: str, authority: str, path: str, query: str) -> bool:
     return (
         scheme in ("http", "https")
         and _AUTHORITY.fullmatch(authority) is not None
         and _PATH.fullmatch(path) is not None
-        and _DOTS.search(path) is None
+        and _DOTS.search(f"/{authority}{path}") is None
         and _QUERY.fullmatch(query) is not None
     )

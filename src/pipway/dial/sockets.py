@@ -9,6 +9,7 @@ import asyncio
 import errno
 import ssl
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
 
@@ -18,6 +19,7 @@ from pipway.errors import BadUpstream
 
 _HIGH_WATER = 524288  # bytes unread at which the peer is told to wait (by its TCP window)
 _LOW_WATER = 131072
+_WRITE_PIECE = 262144
 
 
 class SocketStream(asyncio.Protocol):
@@ -116,11 +118,13 @@ class SocketStream(asyncio.Protocol):
 
     async def write(self, data: bytes) -> None:
         """Send, waiting while the peer is slow. OSError when the connection broke."""
-        self._check_open()
-        self._transport.write(data)
-        if not self._writable.is_set():
-            await self._writable.wait()
+        # In pieces: asyncio's TLS encrypts and queues whatever one call gives it, however slow the peer.
+        for piece in _pieces(data):
             self._check_open()
+            self._transport.write(piece)
+            if not self._writable.is_set():
+                await self._writable.wait()
+                self._check_open()
 
     def _check_open(self) -> None:
         if self._error is not None:
@@ -166,3 +170,10 @@ class SocketStream(asyncio.Protocol):
         """Close at once, both ways; never raises. What was written but not yet sent is dropped."""
         self._transport.abort()
         await self._gone.wait()
+
+
+def _pieces(data: bytes) -> Iterable[bytes | memoryview]:
+    if len(data) <= _WRITE_PIECE:
+        return (data,)
+    view = memoryview(data)
+    return (view[start : start + _WRITE_PIECE] for start in range(0, len(data), _WRITE_PIECE))

@@ -57,7 +57,8 @@ class Log:
         stream = _open(file)
         colours = file is None and stream is not None and stream.isatty()
         human = style == "human" or (style == "auto" and colours)
-        self._out = _Out(stream)
+        lost = b"%d batches of log lines were dropped\n" if human else b'{"event":"log.dropped","batches":%d}\n'
+        self._out = _Out(stream, lost)
         self._threshold = _LEVELS[level]
         colours = colours and not os.environ.get("NO_COLOR")
         self._access = _HumanAccess(colours) if human else _JsonAccess()
@@ -97,8 +98,9 @@ def _open(file: Path | None) -> BinaryIO | None:
 class _Out:
     """A file-like object that writes in a thread of its own and forgets what nobody can take."""
 
-    def __init__(self, stream: BinaryIO | None) -> None:
+    def __init__(self, stream: BinaryIO | None, lost: bytes) -> None:
         self._stream = stream
+        self._lost = lost
         self._queue: queue.Queue[bytes | None] = queue.Queue(_BACKLOG)
         self._dropped = 0
         self._thread = threading.Thread(target=self._run, name="pipway-log", daemon=True)
@@ -131,10 +133,12 @@ class _Out:
     def _run(self) -> None:
         stream = self._stream
         assert stream is not None  # the thread is started only with one
+        told = 0
         while (data := self._queue.get()) is not None:
-            if self._dropped:
-                missing, self._dropped = self._dropped, 0
-                data = b'{"event":"log.dropped","level":"warning","chunks":%d}\n%s' % (missing, data)
+            dropped = self._dropped  # counted by the other side, which never sets it back: no lock is needed
+            if dropped > told:
+                data = self._lost % (dropped - told) + data
+                told = dropped
             with contextlib.suppress(OSError, ValueError):  # a closed pipe or a full disk: this line is lost
                 view = memoryview(data)
                 while view:

@@ -15,8 +15,11 @@ HIDDEN = "[hidden]"
 _USERINFO = re.compile(r"(?<=//)[^\s/?#\"'<>]*@")
 # RFC 9110 §11.6: Authorization and Proxy-Authorization carry "scheme credentials"; cookies are as good as a login.
 _HEADER = re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)(\"?'?\s*[:=]\s*\"?'?)([^\r\n\"']+)")
-# The scheme and token without the header's name, as in a fact called `challenge`.
-_SCHEME = re.compile(r"(?i)\b(basic|bearer|digest|negotiate|ntlm)\s+(?=[A-Za-z0-9+/_.~-]{8,})([A-Za-z0-9+/_.~-]+=*)")
+# The scheme and token without the header's name, as in a fact called `challenge`. A word of prose after the scheme is
+# not a token: a token has a digit, a capital or a sign.
+_SCHEME = re.compile(
+    r"\b((?i:basic|bearer|digest|negotiate|ntlm))\s+(?=[a-z]*[A-Z0-9+/_~=])([A-Za-z0-9+/_.~-]{8,}=*|\w+=\S+)"
+)
 # Names that say what they hold, in a query or a form.
 _PAIR = re.compile(r"(?i)\b((?:access_|api_?|auth_?)?(?:token|password|passwd|secret|signature|key))=([^&\s\"']+)")
 

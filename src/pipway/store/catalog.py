@@ -26,6 +26,7 @@ from pipway.trace import Trace
 TOUCH_DELAY = 5.0
 
 _LEVEL = 3
+_VACUUM_STEP = 1000  # pages of 4 KiB
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -255,7 +256,15 @@ class Catalog:
 
     async def shrink(self) -> None:
         """Give the space of dropped rows back to the system."""
-        await self._database.write(lambda connection: connection.execute("PRAGMA incremental_vacuum").fetchall())
+
+        def vacuum(connection: sqlite3.Connection) -> None:
+            # In steps, so that other writers get their turn. As a script, because `execute` stops after one page.
+            while free := connection.execute("PRAGMA freelist_count").fetchone()[0]:
+                connection.executescript(f"PRAGMA incremental_vacuum({_VACUUM_STEP})")
+                if connection.execute("PRAGMA freelist_count").fetchone()[0] >= free:
+                    return
+
+        await self._database.read(vacuum)
 
     async def aclose(self) -> None:
         """Write what is in memory only, and close."""

@@ -15,6 +15,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -351,11 +352,13 @@ def _corrupt(digest: Digest) -> PipwayError:
 
 
 def _listing(folder: Path) -> list[tuple[Digest, int]]:
-    try:
-        with os.scandir(folder) as entries:
-            return [(Digest(e.name), e.stat().st_size) for e in entries if _DIGEST.fullmatch(e.name)]
-    except FileNotFoundError:
-        return []
+    found = []
+    with disk(folder), suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _DIGEST.fullmatch(entry.name):
+                with suppress(FileNotFoundError):  # deleted meanwhile
+                    found.append((Digest(entry.name), entry.stat().st_size))
+    return found
 
 
 def _sweep(folder: Path) -> int:
@@ -366,9 +369,12 @@ def _sweep(folder: Path) -> int:
         except OSError:  # gone, or another user's
             continue
         try:
+            # Lockable: its writer is dead, has not locked it yet (and will make another), or has just published it.
             if try_lock(descriptor):
-                path.unlink(missing_ok=True)
+                path.unlink()
                 removed += 1
+        except FileNotFoundError:
+            continue
         finally:
             os.close(descriptor)
     return removed

@@ -21,21 +21,30 @@ import typer
 
 from pipway.errors import UsageError
 from pipway.platforms import default_data_dir
+from pipway.settings.values import SIZE
 from pipway.store.base import Digest
 from pipway.store.catalog import Catalog, StoredFile, open_catalog
 from pipway.store.fs import FsBlobs
 from pipway.store.sweep import sweep
 
-app = typer.Typer(name="cache", help="Look at and tidy what is stored.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Look into what is stored, verify it, make room.",
+)
 
 Data = Annotated[
     Path,
-    typer.Option("--data", envvar="PIPWAY_DATA", default_factory=default_data_dir, help="The data directory."),
+    typer.Option(
+        "--data",
+        envvar="PIPWAY_DATA",
+        default_factory=default_data_dir,
+        show_default="this system's usual place",
+        help="The data directory.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
-_UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +197,13 @@ async def _prune_project(store: Store, project: str) -> dict[str, Any]:
 
 
 def parse_size(text: str) -> int:
-    """Bytes of a size as a person writes it: 500M, 10GB, 1.5 TiB (units are powers of 1024)."""
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
-        raise UsageError("bad-size", f"not a size: {text!r}", fix="write a number and a unit, such as 500M or 10GB")
-    return int(float(found[1]) * _UNITS[found[2].upper()])
+    """Bytes of a size as a person writes it; the settings file understands the same forms."""
+    try:
+        return SIZE.read(text, Path())
+    except ValueError as error:
+        raise UsageError(
+            "bad-size", f"not a size: {text!r}", why=str(error), fix="write a number and a unit, such as 500MiB or 10GB"
+        ) from None
 
 
 def _run(data: Path, work: Callable[[Store], Awaitable[Any]]) -> Any:

@@ -8,36 +8,48 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import zip_longest
 from typing import Any
 
 from pipway.dial.base import Stream, Target
 from pipway.dial.failures import connect_failure, connect_timeout
 from pipway.dial.sockets import SocketStream
-from pipway.errors import Unavailable
 
 _ATTEMPT_DELAY = 0.25  # seconds, RFC 8305 §5
 _MAX_ADDRESSES = 16
 
 #: family, type, protocol, and the address as the socket module wants it
 Address = tuple[int, int, int, tuple[Any, ...]]
+#: Gives the addresses of a target; raises OSError (`socket.gaierror`).
+Resolver = Callable[[Target], Awaitable[Sequence[Address]]]
+
+
+async def system_addresses(target: Target) -> list[Address]:
+    """Ask the operating system; a literal needs no look-up. Blocks nobody: the loop asks in a thread."""
+    if _is_literal(target.host):
+        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    else:
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        except ValueError:  # an over-long label, a NUL: no such name can exist
+            raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
+    return [(int(family), int(kind), protocol, tuple(address)) for family, kind, protocol, _, address in found]
 
 
 class Direct:
     """Dials without anything in between."""
 
-    def __init__(self, *, connect_limit: float = 5.0) -> None:
+    def __init__(self, *, connect_limit: float = 5.0, resolve: Resolver = system_addresses) -> None:
         """`connect_limit`: seconds for the look-up and the connection together."""
         self._limit = connect_limit
+        self._resolve = resolve
 
     async def dial(self, target: Target) -> Stream:
         """Open a TCP connection. Unavailable with the reason when it cannot be had."""
         try:
             async with asyncio.timeout(self._limit) as limit:
-                sock = await _first(await _resolve(target))
-                peer = str(sock.getpeername()[0])
-                return await _stream(sock, peer)
+                return await _stream(await _first(interleave(await self._resolve(target))[:_MAX_ADDRESSES]))
         except TimeoutError as error:
             if limit.expired():
                 raise connect_timeout(target, self._limit) from None
@@ -46,26 +58,15 @@ class Direct:
             raise connect_failure(target, error) from None
 
 
-async def _stream(sock: socket.socket, peer: str) -> SocketStream:
+async def _stream(sock: socket.socket) -> SocketStream:
     try:
+        peer = str(sock.getpeername()[0])
         loop = asyncio.get_running_loop()
         _, stream = await loop.create_connection(lambda: SocketStream(peer), sock=sock)
     except BaseException:
         sock.close()
         raise
     return stream
-
-
-async def _resolve(target: Target) -> list[Address]:
-    """Addresses in the order to try them; a literal needs no look-up."""
-    loop = asyncio.get_running_loop()
-    flags = socket.AI_NUMERICHOST if _is_literal(target.host) else 0
-    if flags:
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM, flags=flags)  # does not block
-    else:
-        found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    addresses = [(int(family), int(kind), protocol, tuple(address)) for family, kind, protocol, _, address in found]
-    return _interleave(addresses)[:_MAX_ADDRESSES]
 
 
 def _is_literal(host: str) -> bool:
@@ -76,7 +77,7 @@ def _is_literal(host: str) -> bool:
     return True
 
 
-def _interleave(addresses: Sequence[Address]) -> list[Address]:
+def interleave(addresses: Sequence[Address]) -> list[Address]:
     """Alternate the families, beginning with the resolver's first choice (RFC 8305 §4)."""
     families = list(dict.fromkeys(address[0] for address in addresses))
     columns = [[address for address in addresses if address[0] == family] for family in families]
@@ -89,7 +90,7 @@ async def _first(addresses: Sequence[Address]) -> socket.socket:
         return await _connect(addresses[0])
     waiting = list(reversed(addresses))
     running: set[asyncio.Task[socket.socket]] = set()
-    failure: BaseException = Unavailable("name-not-found", "the name has no address")
+    failure: BaseException = socket.gaierror(socket.EAI_NONAME, "the name has no address")
     winner: asyncio.Task[socket.socket] | None = None
     started: list[asyncio.Task[socket.socket]] = []
     try:

@@ -32,21 +32,20 @@ _LAST_WORDS = 2.0  # seconds that closing waits for the rest to be written
 _SECRET_NAMES = frozenset({"authorization", "proxy_authorization", "cookie", "password", "secret", "token"})
 _RESERVED = frozenset({"event", "level", "timestamp", "logger"})
 
-#: Events that deserve more attention than `info`, or less. Others follow the last word of their name.
-_LEVEL_OF = {"upstream.request": "debug", "file.hit": "debug", "file.joined": "debug", "breaker.opened": "warning"}
+#: Events that follow every request: of interest to whoever looks for a fault.
+_DEBUG = {"upstream.request", "page.hit", "page.miss", "page.revalidated", "file.hit", "file.miss", "file.joined"}
+_DEBUG |= {"metadata.fetched", "projects.fetched"}
+
+#: The last word of an event's name says how bad it is; without one of these it is information.
 _LEVEL_OF_LAST = {
-    "failed": "warning",
-    "retry": "warning",
-    "mismatch": "error",
-    "quarantined": "error",
-    "rebuilt": "error",
-    "crashed": "error",
+    **dict.fromkeys(("failed", "retry", "stale", "unstored", "opened", "resumed", "impossible"), "warning"),
+    **dict.fromkeys(("mismatch", "quarantined", "rebuilt", "crashed"), "error"),
 }
 
 
 def level_of(name: str) -> str:
     """The level of an event by its name: "debug", "info", "warning" or "error"."""
-    return _LEVEL_OF.get(name) or _LEVEL_OF_LAST.get(name.rpartition(".")[2], "info")
+    return "debug" if name in _DEBUG else _LEVEL_OF_LAST.get(name.rpartition(".")[2], "info")
 
 
 class Log:

@@ -119,7 +119,7 @@ async def test_rows_of_blobs_that_are_gone_are_dropped(blobs: Blobs, catalog: Ca
     stays = await store(blobs, catalog, 1000, hours_ago=1)
     await blobs.delete(gone)
     result = await sweep(blobs, catalog, budget=10_000, now=NOW)
-    assert result.rows == 1
+    assert result.gone == 1
     assert [file.digest for file in await catalog.files()] == [stays]
     assert (await catalog.uses()).keys() == {stays}
 
@@ -142,7 +142,7 @@ async def test_sweeping_twice_finds_nothing_more(blobs: Blobs, catalog: Catalog)
         await store(blobs, catalog, 1000, hours_ago=hours)
     await sweep(blobs, catalog, budget=2000, now=NOW)
     again = await sweep(blobs, catalog, budget=2000, now=NOW)
-    assert (again.removed, again.rows, again.bytes) == (0, 0, 2000)
+    assert (again.removed, again.gone, again.bytes) == (0, 0, 2000)
     digest = (await left(blobs)).pop()
     assert sha256(await read_and_close(await blobs.open(digest))) == digest
 

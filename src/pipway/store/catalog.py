@@ -224,10 +224,20 @@ class Catalog:
     async def uses(self) -> dict[Digest, datetime]:
         """When each blob was last used, as far as it is known."""
         await self.flush()
-        rows = await self._database.read(
-            lambda connection: connection.execute("SELECT digest, last_used FROM uses").fetchall()
+        return await self._database.read(
+            lambda connection: {
+                Digest(digest): _time(last_used)
+                for digest, last_used in connection.execute("SELECT digest, last_used FROM uses")
+            }
         )
-        return {Digest(digest): _time(last_used) for digest, last_used in rows}
+
+    async def digests(self) -> set[Digest]:
+        """Every blob that some row speaks of."""
+        return await self._database.read(
+            lambda connection: {
+                Digest(row[0]) for row in connection.execute("SELECT digest FROM files UNION SELECT digest FROM uses")
+            }
+        )
 
     # -- facts ---------------------------------------------------------------------------------------------------
 
@@ -274,13 +284,12 @@ class Catalog:
         await self._database.aclose()
 
     async def _files(self, where: str, values: tuple[str, ...]) -> list[StoredFile]:
-        rows = await self._database.read(
-            lambda connection: connection.execute(
-                f"SELECT url, digest, size, project, filename FROM files {where}",  # noqa: S608 (constants of ours)
-                values,
-            ).fetchall()
+        statement = f"SELECT url, digest, size, project, filename FROM files {where}"  # noqa: S608 (constants of ours)
+        return await self._database.read(
+            lambda connection: [
+                StoredFile(url, Digest(digest), *rest) for url, digest, *rest in connection.execute(statement, values)
+            ]
         )
-        return [StoredFile(url, Digest(digest), *rest) for url, digest, *rest in rows]
 
     async def _execute(self, statement: str, values: tuple[str | int | None, ...]) -> None:
         def run(connection: sqlite3.Connection) -> None:

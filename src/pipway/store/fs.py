@@ -11,7 +11,6 @@ import asyncio
 import hashlib
 import os
 import re
-import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +20,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipway.errors import PipwayError, Unavailable
-from pipway.platforms import open_shared, read_at, sync_directory, try_lock
+from pipway.platforms import open_shared, read_at
+from pipway.store import incoming
 from pipway.store.base import Digest
 from pipway.store.disk import disk
+from pipway.store.quarantine import empty, put_away
 from pipway.store.reading import OpenFile, Reader, Stamp, stamp_of
-from pipway.store.writing import FsWriter, Incoming, discard
+from pipway.store.writing import FsWriter
 from pipway.trace import Trace
 
 T = TypeVar("T")
@@ -55,6 +56,7 @@ class FsBlobs:
         self._trace = trace
         self._limit = descriptors
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="blobs")
+        self._hashers = ThreadPoolExecutor(2, thread_name_prefix="blobs-hash")  # whole files; nothing queues behind
         self._files: OrderedDict[Digest, OpenFile] = OrderedDict()  # least recently used first; each holds one pin
         self._verified: OrderedDict[Digest, Stamp] = OrderedDict()
         self._opening: dict[Digest, asyncio.Task[bool]] = {}
@@ -141,7 +143,7 @@ class FsBlobs:
             loop.call_soon_threadsafe(file.advance, offset)
 
         try:
-            if await self._thread(self._hash, file.descriptor, progress) == digest:
+            if await loop.run_in_executor(self._hashers, self._hash, file.descriptor, progress) == digest:
                 file.complete(stamp[0], stamp)
                 self._remember(digest, stamp)
                 return
@@ -172,7 +174,7 @@ class FsBlobs:
 
     async def verify(self, digest: Digest, *, quarantine: bool = False) -> bool | None:
         """Hash a blob again, whatever is remembered of it; None when it is not there."""
-        right = await self._thread(self._is_right, digest, quarantine)
+        right = await asyncio.get_running_loop().run_in_executor(self._hashers, self._is_right, digest, quarantine)
         if right is False and quarantine:
             self._forget(digest)
             self._quarantined(digest)
@@ -196,34 +198,13 @@ class FsBlobs:
     # -- writing -------------------------------------------------------------------------------------------------
 
     async def begin(self) -> FsWriter:
-        creating = asyncio.get_running_loop().run_in_executor(self._executor, self._create)
+        creating = asyncio.get_running_loop().run_in_executor(self._executor, incoming.create, self.root / "incoming")
         try:
-            incoming = await asyncio.shield(creating)
+            created = await asyncio.shield(creating)
         except asyncio.CancelledError:
             creating.add_done_callback(_discard_result)
             raise
-        return FsWriter(incoming, self._executor, self._place, self._published)
-
-    def _create(self) -> Incoming:
-        """Make a file in incoming/ that says by its lock that its writer lives (in a thread)."""
-        folder = self.root / "incoming"
-        with disk(folder):
-            while True:
-                path = folder / f"{secrets.token_hex(12)}.part"
-                try:
-                    descriptor = open_shared(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-                except FileNotFoundError:
-                    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    continue
-                # Between creating and locking, a sweep of another process may take the file for an orphan.
-                if try_lock(descriptor) and os.fstat(descriptor).st_nlink:
-                    try:
-                        return Incoming(path, descriptor, open_shared(path, os.O_RDONLY))
-                    except OSError:
-                        path.unlink(missing_ok=True)
-                        os.close(descriptor)
-                        raise
-                os.close(descriptor)
+        return FsWriter(created, self._executor, self._place, self._published)
 
     def _published(self, digest: Digest, file: OpenFile) -> None:
         """A writer has committed: later readers share the descriptor of those who read while it grew."""
@@ -268,11 +249,11 @@ class FsBlobs:
         for digest, file in list(self._files.items()):
             if not os.fstat(file.descriptor).st_nlink:  # another process evicted it: its space waits for us
                 self._forget(digest)
-        return await self._thread(_sweep, self.root / "incoming")
+        return await self._thread(incoming.sweep, self.root / "incoming")
 
     async def empty_quarantine(self) -> int:
         """Remove what was quarantined; gives the number of bytes."""
-        return await self._thread(_empty, self.root / "quarantine")
+        return await self._thread(empty, self.root / "quarantine")
 
     async def aclose(self) -> None:
         """Close what nobody reads. Readers stay usable, writers do not."""
@@ -281,6 +262,7 @@ class FsBlobs:
         for digest in list(self._files):
             self._forget(digest)
         self._executor.shutdown(wait=False)
+        self._hashers.shutdown(wait=False)
 
     def _place(self, digest: Digest) -> Path:
         if not _DIGEST.fullmatch(digest):  # it may come from a page; it must not become a path elsewhere
@@ -288,17 +270,7 @@ class FsBlobs:
         return self.root / "blobs" / digest[:2] / digest
 
     def _quarantine(self, digest: Digest, stamp: Stamp) -> None:
-        """Move a rotten blob out of sight (in a thread), unless it has been replaced meanwhile."""
-        path = self._place(digest)
-        folder = self.root / "quarantine"
-        with disk(folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
-                if path.stat().st_ino == stamp[2]:
-                    path.replace(folder / f"{digest}.{secrets.token_hex(4)}")
-                    sync_directory(path.parent)
-            except FileNotFoundError:
-                return
+        put_away(self._place(digest), self.root / "quarantine", stamp[2])
 
     def _quarantined(self, digest: Digest) -> None:
         self._verified.pop(digest, None)
@@ -333,12 +305,12 @@ class FsBlobs:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
 
-def _discard_result(creating: asyncio.Future[Incoming]) -> None:
+def _discard_result(creating: asyncio.Future[incoming.Incoming]) -> None:
     """Nobody waits any more for a file that was being created."""
     if creating.exception() is None:
-        incoming = creating.result()
-        discard(incoming)
-        os.close(incoming.reading)
+        created = creating.result()
+        incoming.discard(created)
+        os.close(created.reading)
 
 
 def _corrupt(digest: Digest) -> PipwayError:
@@ -359,31 +331,3 @@ def _listing(folder: Path) -> list[tuple[Digest, int]]:
                 with suppress(FileNotFoundError):  # deleted meanwhile
                     found.append((Digest(entry.name), entry.stat().st_size))
     return found
-
-
-def _sweep(folder: Path) -> int:
-    removed = 0
-    for path in folder.glob("*.part"):
-        try:
-            descriptor = open_shared(path, os.O_RDWR)
-        except OSError:  # gone, or another user's
-            continue
-        try:
-            # Lockable: its writer is dead, has not locked it yet (and will make another), or has just published it.
-            if try_lock(descriptor):
-                path.unlink()
-                removed += 1
-        except FileNotFoundError:
-            continue
-        finally:
-            os.close(descriptor)
-    return removed
-
-
-def _empty(folder: Path) -> int:
-    freed = 0
-    with disk(folder):
-        for path in folder.glob("*"):
-            freed += path.stat().st_size
-            path.unlink(missing_ok=True)
-    return freed

@@ -6,7 +6,8 @@ removes what this process is reading; on POSIX a file that another process reads
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,7 +27,7 @@ class SweepResult:
     removed: int  #: blobs removed
     freed: int  #: bytes removed
     busy: int  #: blobs that would have gone but are being read
-    rows: int  #: catalog rows dropped because their blob was gone already
+    gone: int  #: blobs that were gone already and whose catalog rows were dropped
 
     @property
     def left(self) -> int:
@@ -55,15 +56,13 @@ async def sweep(blobs: Blobs, catalog: Catalog, *, budget: int, now: datetime) -
     found = {digest: size async for digest, size in blobs.list()}
     for digest in found.keys() - uses.keys():
         catalog.touch(digest, now)
-    known = uses.keys() | {file.digest for file in await catalog.files()}
-    gone = await _gone(blobs, known - found.keys())
+    gone = await _gone(blobs, await catalog.digests() - found.keys())
 
     total = sum(found.values())
     removed: list[Digest] = []
     freed = busy = 0
     if total > budget:
-        idle = {digest: (now - uses.get(digest, now)).total_seconds() for digest in found}
-        for digest in sorted(found, key=lambda digest: worth_losing(found[digest], idle[digest]), reverse=True):
+        for digest in await asyncio.to_thread(_worst_first, found, uses, now):
             if total - freed <= budget:
                 break
             if await blobs.delete(digest):
@@ -76,6 +75,13 @@ async def sweep(blobs: Blobs, catalog: Catalog, *, budget: int, now: datetime) -
         await catalog.shrink()
     await catalog.flush()
     return SweepResult(len(found), total, len(removed), freed, busy, len(gone))
+
+
+def _worst_first(found: Mapping[Digest, int], uses: Mapping[Digest, datetime], now: datetime) -> list[Digest]:
+    def worth(digest: Digest) -> float:
+        return worth_losing(found[digest], (now - uses.get(digest, now)).total_seconds())
+
+    return sorted(found, key=worth, reverse=True)
 
 
 async def _gone(blobs: Blobs, missing: Iterable[Digest]) -> list[Digest]:

@@ -11,29 +11,19 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipway.errors import BadUpstream
 from pipway.platforms import read_at, sync_directory
 from pipway.store.base import Digest
 from pipway.store.disk import disk
+from pipway.store.incoming import Incoming, discard
 from pipway.store.reading import OpenFile, Reader, Stamp, stamp_of, wrong_length
 
 #: Bytes that may wait for the disk per writer before `write` makes its caller wait too.
 PENDING_LIMIT = 1 << 20
 
 _STEP = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A file in `incoming/`: locked through `descriptor` while we live, read through its own `reading`."""
-
-    path: Path
-    descriptor: int
-    reading: int
 
 
 class FsWriter:
@@ -214,12 +204,3 @@ def _digests(descriptor: int, names: list[str]) -> dict[str, str]:
         for hasher in hashers.values():
             hasher.update(data)
     return {name: hasher.hexdigest() for name, hasher in hashers.items()}
-
-
-def discard(incoming: Incoming) -> None:
-    """Remove an unfinished file (in a thread)."""
-    try:
-        with suppress(OSError):  # whatever cannot be removed now is an orphan for `sweep_incoming`
-            incoming.path.unlink(missing_ok=True)
-    finally:
-        os.close(incoming.descriptor)

@@ -38,8 +38,8 @@ def registry_hosts() -> set[str]:
 
 
 def machine_paths() -> set[str]:
-    """Where this checkout and this user live."""
-    return {f"{path}/" for path in (ROOT, Path.home()) if len(path.parts) > 1}
+    """Where this checkout and this user's hidden folders (interpreters, configuration) are."""
+    return {f"{ROOT}/", f"{Path.home()}/."}
 
 
 def tracked() -> list[Path]:

@@ -34,7 +34,7 @@ _RESERVED = frozenset({"event", "level", "timestamp", "logger"})
 
 #: Events that follow every request: of interest to whoever looks for a fault.
 _DEBUG = {"upstream.request", "page.hit", "page.miss", "page.revalidated", "file.hit", "file.miss", "file.joined"}
-_DEBUG |= {"metadata.fetched", "projects.fetched"}
+_DEBUG |= {"upstream.response", "metadata.fetched", "projects.fetched"}
 
 #: The last word of an event's name says how bad it is; without one of these it is information.
 _LEVEL_OF_LAST = {
@@ -244,6 +244,11 @@ def _safe(value: Any, depth: int = 3) -> Any:
     return redact(str(value))
 
 
+def _to_json(logger: object, method: str, event: _Event) -> bytes:
+    head = {key: event.pop(key) for key in ("timestamp", "level", "event")}  # first, as in access lines
+    return _ENCODER.encode({**head, **event})
+
+
 class _ToHuman:
     def __init__(self, colours: bool) -> None:
         hues = {"debug": "2", "info": "0", "warning": "33", "error": "31"}
@@ -259,8 +264,7 @@ class _ToHuman:
 
 def _json_chain() -> list[Any]:
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
-    to_json = structlog.processors.JSONRenderer(serializer=lambda event, **_: _ENCODER.encode(event))
-    return [structlog.processors.add_log_level, stamp, _hide, to_json]
+    return [structlog.processors.add_log_level, stamp, _hide, _to_json]
 
 
 def _human_chain(colours: bool) -> list[Any]:

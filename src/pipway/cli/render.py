@@ -16,10 +16,13 @@ _INDENT = "       "
 
 def _paint(text: str, code: str) -> str:
     # https://no-color.org: any non-empty value switches colour off.
-    return f"\x1b[{code}m{text}\x1b[0m" if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else text
+    colours = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    return f"\x1b[{code}m{text}\x1b[0m" if colours else text
 
 
 def _write(lines: Iterable[str]) -> None:
+    if sys.stderr is None:  # closed by whoever started us
+        return
     with contextlib.suppress(OSError):  # nobody may be reading; the exit code still tells
         print("\n".join(redact(line) for line in lines), file=sys.stderr, flush=True)
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-import platformdirs
-
+from pipway.platforms import default_data_dir
 from pipway.settings.values import (
     ADDRESS,
     COUNT,
@@ -61,10 +60,6 @@ def _setting(
 ) -> T:
     facts = {"kind": kind, "help": help, "variable": variable, "argument": argument}
     return field(default=default, metadata=facts)
-
-
-def _data_folder() -> Path:
-    return platformdirs.user_data_path("pipway", appauthor=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +134,7 @@ class Settings:
     """All settings. `origins` says where each value came from: `default`, `FILE:LINE`, `PIPWAY_X` or `--x`."""
 
     data: Path = field(
-        default_factory=_data_folder,
+        default_factory=default_data_dir,
         metadata={"kind": PATH, "help": "The folder that holds what is cached.", "argument": "--data"},
     )
     upstreams: tuple[Upstream, ...] = _setting(

@@ -40,22 +40,21 @@ _FORMS = {form.value: form for form in Form} | {
 def choose_form(accept: str | None, format: str | None = None) -> Form | None:
     """Choose by `?format=` if given (its "+" may have been decoded to a space), else by Accept; None means 406.
 
-    Among forms of equal quality the one named more exactly wins, then the one the client named first; a client
-    that takes anything gets text/html.
+    Among forms of equal quality a named one wins over one that only a wildcard covers, then the one that says more
+    (PEP 691: text/html "only [...] as a last resort"; the order in the header means nothing). A client that takes
+    anything gets text/html, like one that says nothing.
     """
     if format is not None:
         return _FORMS.get(format[:HEADER_LIMIT].strip().replace(" ", "+").lower())
-    if accept is None or not accept.strip():
-        return Form.HTML
-    entries = list(_entries(accept))
-    best: tuple[float, int, int] = (0.0, 0, 0)
+    entries = list(_entries(accept or "*/*"))
     chosen: Form | None = None
-    for preference, form in enumerate((Form.HTML, Form.JSON, Form.HTML_V1)):
-        quality, exactness, position = _wish(entries, form)
-        rank = (quality, exactness, -position if exactness == 2 else -preference)
-        if quality > 0 and (chosen is None or rank > best):
-            best, chosen = rank, form
-    return chosen
+    best = (0.0, 0)
+    for form in (Form.HTML, Form.JSON, Form.HTML_V1):
+        quality, exactness = _wish(entries, form)
+        if quality > 0 and (quality, exactness) > best:
+            chosen, best = form, (quality, exactness)
+    named = [form for form in Form if best[1] == 2 and _wish(entries, form) == best]
+    return named[0] if named else chosen
 
 
 def choose_encoding(accept_encoding: str | None) -> Encoding:
@@ -78,15 +77,15 @@ def choose_encoding(accept_encoding: str | None) -> Encoding:
     return next((encoding for encoding, quality in qualities.items() if quality == best > 0), "identity")
 
 
-def _wish(entries: list[tuple[str, float]], form: Form) -> tuple[float, int, int]:
-    """Give (quality, exactness, position) of the most specific entry that covers the form (RFC 9110 §12.5.1)."""
+def _wish(entries: list[tuple[str, float]], form: Form) -> tuple[float, int]:
+    """Give quality and exactness (2 named, 1 or 0 wildcard) of the entry that decides (RFC 9110 §12.5.1)."""
     kind = form.value.partition("/")[0] + "/*"
-    best = (0.0, -1, 0)
-    for position, (name, quality) in enumerate(entries):
+    best = (0.0, -1)
+    for name, quality in entries:
         exactness = 2 if _FORMS.get(name) is form else 1 if name == kind else 0 if name == "*/*" else -1
-        # The concrete type and "latest" name the same form: then the wish is the stronger one.
+        # The concrete type and "latest" name the same form: then the stronger wish counts.
         if exactness > best[1] or (exactness == best[1] == 2 and quality > best[0]):
-            best = (quality, exactness, position)
+            best = (quality, exactness)
     return best
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipway.errors import BadUpstream
-from pipway.simple.limits import FILE_LIMIT, FILES_LIMIT, bad_page, major_version
-from pipway.simple.markup import Tag, tags
+from pipway.simple.limits import FILES_LIMIT, bad_page, major_version
+from pipway.simple.markup import MarkupError, Tag, tags
 from pipway.simple.names import is_distribution, valid_filename
 from pipway.simple.page import File, NormalizedName, Page
 from pipway.simple.urls import HASH_NAMES, Base, fragment_hashes, is_sha256, last_segment
@@ -13,6 +13,7 @@ from pipway.simple.urls import HASH_NAMES, Base, fragment_hashes, is_sha256, las
 _CHARSETS = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "windows-1252": "cp1252"}
 #: What a log-in page or a proxy's error page has and an index has not.
 _FOREIGN = frozenset({"form", "input", "script"})
+_BOOLEANS = {"true": True, "false": False}
 
 
 def read_html(body: bytes, *, charset: str, url: str, name: NormalizedName) -> Page:
@@ -21,8 +22,11 @@ def read_html(body: bytes, *, charset: str, url: str, name: NormalizedName) -> P
     if not text.lstrip()[:1] == "<":
         raise bad_page(name, "it was promised as HTML and does not begin like it", code="not-html")
     reading = _Reading(url, name)
-    for tag in tags(text):
-        reading.take(tag)
+    try:
+        for tag in tags(text):
+            reading.take(tag)
+    except MarkupError as error:
+        raise bad_page(name, str(error), code="too-big") from error
     return reading.page()
 
 
@@ -53,7 +57,7 @@ class _Reading:
             if key.startswith("pypi:") and len(self._meta) < 16:
                 values = self._meta.setdefault(key, [])
                 if len(values) < 16:
-                    values.append(tag.attributes.get("content", "")[:FILE_LIMIT])
+                    values.append(tag.attributes.get("content", ""))
         elif tag.name in _FOREIGN:
             self._foreign = True
 
@@ -98,13 +102,10 @@ class _Reading:
         filename = _filename(url, tag.text)
         if filename is None:
             return None
-        if sum(map(len, attributes.values())) > FILE_LIMIT:
-            raise bad_page(self._name, f"a link is larger than {FILE_LIMIT >> 10} KiB", code="too-big")
         hashes = fragment_hashes(fragment) if fragment else {}
         if "sha256" in hashes and not is_sha256(hashes["sha256"]):
             return None  # blobs are named by it, and nobody could verify the file
         get = attributes.get
-        size = get("data-size", "")
         return File(
             filename=filename,
             url=url,
@@ -113,8 +114,8 @@ class _Reading:
             # PEP 592: the attribute's presence yanks, its value may be a reason
             yanked=(get("data-yanked") or True) if "data-yanked" in attributes else False,
             core_metadata=_core_metadata(attributes),
-            gpg_sig={"true": True, "false": False}.get(get("data-gpg-sig", "").lower()),
-            size=int(size) if size.isascii() and size.isdecimal() and len(size) < 16 else None,
+            gpg_sig=_BOOLEANS.get(get("data-gpg-sig", "").lower()),
+            size=_size(get("data-size", "")),
             upload_time=get("data-upload-time") or None,
             provenance=get("data-provenance") or None,
         )
@@ -131,6 +132,10 @@ def _filename(url: str, text: str) -> str | None:
     return filename if is_distribution(filename) and valid_filename(filename) else None
 
 
+def _size(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
+
+
 def _core_metadata(attributes: dict[str, str]) -> bool | dict[str, str] | None:
     """PEP 714: data-core-metadata first, then the name it had in PEP 658."""
     said = attributes.get("data-core-metadata")
@@ -140,5 +145,5 @@ def _core_metadata(attributes: dict[str, str]) -> bool | dict[str, str] | None:
         return None
     algorithm, equals, digest = said.strip().partition("=")
     if not equals:
-        return {"true": True, "false": False}.get(algorithm.lower())
+        return _BOOLEANS.get(algorithm.lower())
     return {algorithm: digest} if algorithm in HASH_NAMES and digest.isalnum() else True

@@ -69,8 +69,10 @@ def _page(envelope: dict[str, msgspec.Raw], url: str, name: NormalizedName) -> P
 def _status(rest: dict[str, Any]) -> tuple[str | None, str | None]:
     """Take PEP 792's marker out of the page's other keys; what else is in its object stays there."""
     marker = rest.pop("project-status", None)
-    if not isinstance(marker, dict):
+    if marker is None:
         return None, None
+    if not isinstance(marker, dict):  # passing over it could offer what is quarantined
+        raise ValueError("its project-status is no object (PEP 792)")
     status, reason = (msgspec.convert(marker.pop(key, None), str | None) for key in ("status", "reason"))
     if marker:
         rest["project-status"] = marker

@@ -17,7 +17,7 @@ is_sha256 = re.compile(r"[0-9a-fA-F]{64}").fullmatch
 
 #: Says that a URL is absolute, without userinfo, fragment or dot segments, and needs no quoting: most are.
 is_plain = re.compile(
-    r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/(?!\.)[A-Za-z0-9._~!$&'()*+,;=:@%?\[\]-]*+)++"
+    r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,4})?(?:/(?!\.)[A-Za-z0-9._~!$&'()*+,;=:@%?\[\]-]*+)++"
 ).fullmatch
 _DOTS = re.compile(r"/\.\.?(?:/|$|\?)")
 
@@ -39,8 +39,6 @@ class Base:
         """Give (absolute URL, fragment); None when it is no http(s) URL that can be fetched."""
         if len(href) > URL_LIMIT:
             return None
-        if is_plain(href):
-            return href, ""
         plain, _, fragment = href.partition("#")
         if is_plain(plain):
             return plain, fragment
@@ -74,6 +72,8 @@ class Base:
 
 def fragment_hashes(fragment: str) -> dict[str, str]:
     """Give the digests of `#sha256=…` (PEP 503), empty when the fragment is something else."""
+    if fragment.startswith("sha256=") and is_sha256(fragment[7:]):
+        return {"sha256": fragment[7:]}
     found: dict[str, str] = {}
     for part in fragment.split("&", 8)[:8]:
         match = _HASH.fullmatch(part)

@@ -34,12 +34,12 @@ _RESERVED = frozenset({"event", "level", "timestamp", "logger"})
 
 #: Events that follow every request: of interest to whoever looks for a fault.
 _DEBUG = {"upstream.request", "page.hit", "page.miss", "page.revalidated", "file.hit", "file.miss", "file.joined"}
-_DEBUG |= {"upstream.response", "metadata.fetched", "projects.fetched"}
+_DEBUG |= {"upstream.response", "metadata.fetched", "metadata.backfilled", "projects.fetched"}
 
 #: The last word of an event's name says how bad it is; without one of these it is information.
 _LEVEL_OF_LAST = {
     **dict.fromkeys(("failed", "retry", "stale", "unstored", "opened", "resumed", "impossible"), "warning"),
-    **dict.fromkeys(("mismatch", "quarantined", "rebuilt", "crashed"), "error"),
+    **dict.fromkeys(("mismatch", "quarantined", "rebuilt", "broken", "error"), "error"),
 }
 
 
@@ -198,6 +198,7 @@ class _JsonAccess:
         return "".join(lines).encode()
 
 
+_WIDE = 64  # characters of a target shown to a person; a file URL is longer, and its ends say enough
 _HUES = {2: "32", 3: "36", 4: "33", 5: "31"}
 
 
@@ -216,6 +217,8 @@ class _HumanAccess:
             if (whole := int(when)) != second:
                 second, stamp = whole, time.strftime("%H:%M:%S", time.localtime(whole))
             shown = target if _PLAIN(target) else _printable(redact(target))
+            if len(shown) > _WIDE:
+                shown = f"{shown[: shown.find('/', 1) + 1]}…/{shown.rpartition('/')[2]}"
             size = f"{sent} B" if sent < 1000 else f"{sent / 1000:.1f} kB" if sent < 1e6 else f"{sent / 1e6:.1f} MB"
             lines.append(
                 f"{stamp} {codes.get(status, status)} {outcome:<6} {method} {shown}  {size} {seconds * 1000:.1f} ms"
@@ -258,7 +261,9 @@ class _ToHuman:
 
     def __call__(self, logger: object, method: str, event: _Event) -> bytes:
         moment, level, name = event.pop("timestamp"), event.pop("level"), event.pop("event")
-        facts = " ".join(f"{key}={value}" for key, value in event.items())
+        facts = " ".join(
+            f"{key}={value:.3g}" if isinstance(value, float) else f"{key}={value}" for key, value in event.items()
+        )
         return f"{moment} {self._levels[level]} {_printable(f'{name}  {facts}'.rstrip())}".encode()
 
 

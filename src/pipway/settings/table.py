@@ -98,7 +98,7 @@ class Limits:
     first_byte: float = _setting(DURATION, 20.0, "Upstream: how long it may take until an answer begins.")
     stall: float = _setting(DURATION, 20.0, "Upstream: how long an answer may pause before it counts as broken.")
     page_bytes: int = _setting(SIZE, 32 * MIB, "Upstream: the largest project page that is read.")
-    connections: int = _setting(COUNT, 4096, "Clients: connections open at once; more wait to be accepted.")
+    connections: int = _setting(COUNT, 4096, "Clients: connections open at once; more are refused.")
     header_seconds: float = _setting(DURATION, 15.0, "Clients: how long sending a request may take.")
     idle_seconds: float = _setting(DURATION, 75.0, "Clients: how long an idle connection is kept open.")
     write_seconds: float = _setting(DURATION, 60.0, "Clients: how long a reader may take no byte before it is dropped.")

@@ -1,0 +1,176 @@
+"""Writes docs/reference/ and the file table of ARCHITECTURE.md from the code. `make docs` runs it.
+
+tests/test_docs.py asks `pages()` and fails when a page on disk says something else.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from pipway import errors
+from pipway.cli import VERBS, program
+from pipway.errors import PipwayError
+from pipway.settings.table import Option, options
+from pipway.web.app import ROUTES
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "pipway"
+NOTE = "<!-- Written by `make docs` from the code; edit that instead. -->\n"
+TABLE = re.compile(r"(?<=<!-- files: written by `make docs` -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+
+def pages() -> dict[Path, str]:
+    """Every generated file and what it should contain."""
+    reference = ROOT / "docs" / "reference"
+    architecture = ROOT / "ARCHITECTURE.md"
+    return {
+        reference / "settings.md": settings_page(),
+        reference / "cli.md": cli_page(),
+        reference / "http.md": http_page(),
+        reference / "errors.md": errors_page(),
+        reference / "events.md": events_page(),
+        architecture: TABLE.sub(lambda _: files_table(), architecture.read_text(encoding="utf-8")),
+    }
+
+
+def settings_page() -> str:
+    """One heading per group, one row per setting."""
+    lines = [
+        f"{NOTE}\n# Settings\n",
+        "Sources, later ones win: defaults, a TOML file (`--config`, else `PIPWAY_CONFIG`, else `pipway.toml` in the "
+        "user's configuration folder for pipway), `PIPWAY_*` variables, options of `pipway serve`. A variable that is "
+        "set to nothing counts as unset. `pipway settings show` prints every value with its origin.\n",
+    ]
+    group = None
+    for option in options():
+        prefix = option.name.rpartition(".")[0]
+        if prefix != group:
+            group = prefix
+            lines.append(f"\n## {f'`[{prefix}]`' if prefix else 'At the top'}\n")
+            lines.append("| Setting | Default | What it does | Written as | Variable, option |")
+            lines.append("|---|---|---|---|---|")
+        lines.append(_settings_row(option))
+    return "\n".join(lines) + "\n"
+
+
+def _settings_row(option: Option) -> str:
+    shown = option.kind.show(option.default) if option.default is not None else None
+    text = str(shown).lower() if isinstance(shown, bool) else str(shown)
+    machine = "the user's data folder" if option.name == "data" else "none"
+    default = machine if shown in (None, "", []) else f"`{text}`"
+    names = ", ".join(f"`{name}`" for name in (option.variable, option.argument) if name)
+    return f"| `{option.name}` | {default} | {option.help} | {option.kind.form} | {names} |"
+
+
+def cli_page() -> str:
+    """The help of every verb, as the terminal shows it."""
+    parts = [f"{NOTE}\n# Command line\n"]
+    group = program()
+    parts += _help(group, "pipway")
+    for verb in VERBS:
+        command = typer.main.get_command(importlib.import_module(f"pipway.cli.{verb}").app)
+        parts += _help(command, f"pipway {verb}")
+        for name, inner in getattr(command, "commands", {}).items():
+            parts += _help(inner, f"pipway {verb} {name}")
+    parts.append(
+        "\n## Exit codes\n\n0: done. 1: it did not work, or something was found. 2: wrong usage or settings. "
+        "Errors are printed on standard error as *what*, *why*, *fix*.\n"
+    )
+    return "\n".join(parts)
+
+
+def _help(command: Any, path: str) -> Iterator[str]:
+    context = command.context_class(command, info_name=path, terminal_width=100, max_content_width=100)
+    text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    yield f"\n## `{path}`\n\n```\n{text}\n```"
+
+
+def http_page() -> str:
+    """Every route."""
+    rows = [f"| `{route.path}` | {route.what} |" for route in ROUTES]
+    return (
+        f"{NOTE}\n# HTTP\n\nGET and HEAD only. What each answer promises: [why.md](../why.md).\n\n"
+        "| Route | What it is |\n|---|---|\n" + "\n".join(rows) + "\n"
+    )
+
+
+def errors_page() -> str:
+    """Every code an error can have, found where it is raised."""
+    kinds = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
+    rows: dict[str, set[tuple[str, str]]] = {}
+    for path, node in _calls():
+        name = ast.unparse(node.func).rpartition(".")[2]
+        kind = kinds.get(name)
+        if kind and issubclass(kind, PipwayError) and node.args and isinstance(node.args[0], ast.Constant):
+            status = next((ast.unparse(key.value) for key in node.keywords if key.arg == "status"), None)
+            rows.setdefault(str(node.args[0].value), set()).add((status or str(kind.http_status), _module(path)))
+    lines = [
+        f"{NOTE}\n# Error codes\n\nEvery error has a code to search for. Over HTTP it is the `code` of the problem "
+        "document (RFC 9457), on the command line it stands in brackets.\n",
+        "| Code | HTTP status | Raised by |\n|---|---|---|",
+    ]
+    for code, places in sorted(rows.items()):
+        statuses = ", ".join(sorted({status for status, _ in places if status.isdigit()})) or "as the peer's fault"
+        lines.append(f"| `{code}` | {statuses} | {', '.join(sorted({f'`{module}`' for _, module in places}))} |")
+    return "\n".join(lines) + "\n"
+
+
+def events_page() -> str:
+    """Every event that is emitted, with the names of its facts."""
+    rows: dict[str, tuple[set[str], set[str]]] = {}
+    for path, node in _calls():
+        if isinstance(node.func, ast.Attribute) and node.func.attr in {"emit", "_emit"} and node.args:
+            name = node.args[0]
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                facts, modules = rows.setdefault(name.value, (set(), set()))
+                facts |= {key.arg for key in node.keywords if key.arg}
+                modules.add(_module(path))
+    lines = [
+        f"{NOTE}\n# Events\n\nLogs and metrics listen to the same events. An answered request is logged as `request`: "
+        "`peer`, `method`, `target`, `status`, `sent`, `seconds`, `outcome`, `client`.\n\n"
+        "| Event | Facts | Emitted by |\n|---|---|---|"
+    ]
+    for event, (facts, modules) in sorted(rows.items()):
+        shown = ", ".join(f"`{fact}`" for fact in sorted(facts))
+        lines.append(f"| `{event}` | {shown} | {', '.join(f'`{module}`' for module in sorted(modules))} |")
+    return "\n".join(lines) + "\n"
+
+
+def files_table() -> str:
+    """Each module with the first sentence of its docstring."""
+    lines = ["| File | What it is for |", "|---|---|"]
+    for path in sorted(SOURCE.rglob("*.py"), key=lambda path: (len(path.relative_to(SOURCE).parts) > 1, path)):
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        paragraph = " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")
+        sentence = re.split(r"(?<=\.)\s", paragraph)[0]
+        name = path.relative_to(SOURCE).as_posix()
+        lines.append(f"| `{name.removesuffix('__init__.py') if '/' in name else name}` | {sentence} |")
+    return "\n".join(lines) + "\n"
+
+
+def _calls() -> Iterator[tuple[Path, ast.Call]]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                yield path, node
+
+
+def _module(path: Path) -> str:
+    return path.relative_to(SOURCE).with_suffix("").as_posix().replace("/", ".")
+
+
+def write() -> None:
+    """Bring every page up to date."""
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,126 @@
+"""Counters from the trace."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from pipway.trace import RequestRecord, Trace
+from pipway.web.metrics import Metrics, kind_of
+
+
+def record(target: str = "/simple/demo/", **facts: object) -> RequestRecord:
+    known: dict[str, object] = {
+        "when": 0.0,
+        "peer": "127.0.0.1",
+        "method": "GET",
+        "target": target,
+        "status": 200,
+        "sent": 10,
+        "seconds": 0.0002,
+        "outcome": "hit",
+        "client": "pip/26.2",
+    }
+    return RequestRecord(**{**known, **facts})  # type: ignore[arg-type]
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(metrics.text().decode())
+        for sample in family.samples
+    }
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float:
+    return samples(metrics)[name, tuple(sorted(labels.items()))]
+
+
+def test_requests_are_counted_from_the_trace() -> None:
+    trace = Trace()
+    metrics = Metrics(trace)
+    for _ in range(3):
+        trace.request(record())
+    trace.request(record("/files/https/files.example/x.whl", outcome="miss", sent=1000, seconds=2.0))
+    trace.flush()
+    assert value(metrics, "pipway_requests_total", method="GET", status="200", outcome="hit", kind="page") == 3
+    assert value(metrics, "pipway_requests_total", method="GET", status="200", outcome="miss", kind="file") == 1
+    assert value(metrics, "pipway_sent_bytes_total", kind="file") == 1000
+    assert value(metrics, "pipway_request_seconds_count", kind="page") == 3
+    assert value(metrics, "pipway_request_seconds_sum", kind="page") == pytest.approx(0.0006)
+    assert value(metrics, "pipway_request_seconds_bucket", kind="page", le="0.0001") == 0
+    assert value(metrics, "pipway_request_seconds_bucket", kind="page", le="0.0005") == 3
+    assert value(metrics, "pipway_request_seconds_bucket", kind="file", le="1.0") == 0
+    assert value(metrics, "pipway_request_seconds_bucket", kind="file", le="5.0") == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [
+        ("/simple/", "list"),
+        ("/simple/?format=x", "list"),
+        ("/simple/demo/", "page"),
+        ("/files/https/files.example/x.whl", "file"),
+        ("/files/https/files.example/x.whl.metadata", "metadata"),
+        ("/files/https/files.example/x.whl.metadata?a=1", "metadata"),
+        ("/files/https/files.example/x.whl?a=.metadata", "file"),
+        ("/", "other"),
+        ("/health", "other"),
+        ("*", "other"),
+    ],
+)
+def test_the_kind_comes_from_the_target(target: str, kind: str) -> None:
+    assert kind_of(target) == kind
+
+
+def test_what_clients_invent_cannot_grow_the_metrics() -> None:
+    metrics = Metrics()
+    for number in range(5000):
+        metrics.requests([record(f"/{number}", method=f"X{number}", outcome=f"o{number}")])
+    assert value(metrics, "pipway_requests_total", method="other", status="200", outcome="other", kind="other") == 5000
+    assert len(metrics.text()) < 20_000
+
+
+def test_upstream_requests_and_failures_are_counted() -> None:
+    trace = Trace()
+    metrics = Metrics(trace)
+    trace.emit("upstream.request", index="main", kind="page", url="https://index.example/", status=200, seconds=0.1)
+    trace.emit("upstream.request", index="main", kind="page", url="https://index.example/", status=0, seconds=0.1)
+    trace.emit("upstream.retry", index="main", error="connection-refused")
+    trace.emit("file.mismatch", filename="x.whl", error="Some long text")
+    assert value(metrics, "pipway_upstream_requests_total", index="main", kind="page", status="200") == 1
+    assert value(metrics, "pipway_upstream_requests_total", index="main", kind="page", status="0") == 1
+    assert value(metrics, "pipway_upstream_failures_total", code="connection-refused") == 1
+    assert value(metrics, "pipway_upstream_failures_total", code="file.mismatch") == 1
+
+
+def test_the_cache_is_counted() -> None:
+    trace = Trace()
+    metrics = Metrics(trace)
+    trace.emit("page.hit", index="main", project="demo")
+    trace.emit("page.hit", index="main", project="demo")
+    trace.emit("file.stored", filename="x.whl", size=4096, seconds=0.1)
+    trace.emit("blob.quarantined", digest="00")
+    assert value(metrics, "pipway_cache_events_total", what="page", event="hit") == 2
+    assert value(metrics, "pipway_cache_stored_bytes_total") == 4096
+    assert value(metrics, "pipway_events_total", event="blob.quarantined") == 1
+
+
+def test_event_names_are_bounded_too() -> None:
+    metrics = Metrics()
+    for number in range(5000):
+        metrics.event(f"made.up{number}", {"error": f"code{number}"})
+    assert len(metrics.text()) < 100_000
+
+
+def test_the_process_is_there() -> None:
+    names = {name for name, _ in samples(Metrics())}
+    assert "process_resident_memory_bytes" in names
+    assert "pipway_build_info" in names
+
+
+def test_two_registries_do_not_share() -> None:
+    first, second = Metrics(), Metrics()
+    first.requests([record()])
+    assert value(first, "pipway_sent_bytes_total", kind="page") == 10
+    assert not any(name == "pipway_sent_bytes_total" for name, _ in samples(second))

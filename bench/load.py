@@ -33,7 +33,7 @@ class Rate:
 def wrk(server: Running, url: str, headers: dict[str, str], connections: int, seconds: float) -> Rate:
     """Requests per CPU-second of `server`'s process tree, over `seconds` at `connections`."""
     command = [shutil.which("taskset") or "taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}"]
-    command += [f"-d{seconds:g}s", "--timeout", "20s"]
+    command += [f"-d{max(1, round(seconds))}s", "--timeout", "20s"]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     before = server.cpu()

@@ -84,7 +84,7 @@ def compare(data: Dataset, upstream: str, folder: Path, *, rounds: int, seconds:
         for case in chosen:
             for _ in range(rounds):
                 for server in servers:
-                    if server.name == "nginx-mem" and MEMORY_PAGE not in case.path:
+                    if server.name == "nginx-mem" and f"/{MEMORY_PAGE}/" not in case.path:
                         continue
                     rate = one(server, case, upstream, seconds)
                     results.setdefault((case.name, server.name), []).append(rate)

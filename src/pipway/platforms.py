@@ -35,6 +35,13 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
+def memory_file() -> int | None:
+    """Open an anonymous file that lives in memory (Linux), for bytes that `sendfile` shall send; None elsewhere."""
+    if sys.platform == "linux" and hasattr(os, "memfd_create"):
+        return os.memfd_create("pipway")
+    return None
+
+
 def sync_directory(folder: Path) -> None:
     """Make a rename in `folder` survive a power cut (POSIX needs the directory's own fsync; Windows has none)."""
     if WINDOWS:

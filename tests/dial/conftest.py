@@ -6,14 +6,23 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import stat
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
+from tests.contracts.stream import trusting
+from tests.servers.tiny_http import Handler, TinyServer
 
+from pipway.dial.base import Dialer
+from pipway.dial.direct import Direct
+from pipway.dial.http import Client, Limits
 from pipway.platforms import loop_factory
+from pipway.trace import Trace
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -55,6 +64,83 @@ def open_sockets() -> set[tuple[int, int]]:
 def authority() -> trustme.CA:
     """Signs the certificates of this run's servers."""
     return trustme.CA()
+
+
+class Journal:
+    """Every event a client emitted."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.trace = Trace()
+        self.trace.listen(lambda name, facts: self.events.append((name, dict(facts))))
+
+    def facts(self, name: str) -> list[dict[str, Any]]:
+        """The facts of the events of this name."""
+        return [facts for event, facts in self.events if event == name]
+
+    @property
+    def sent(self) -> int:
+        """How many requests were really sent."""
+        return len(self.facts("upstream.request"))
+
+    @property
+    def failures(self) -> list[str]:
+        """The codes of what failed."""
+        return [facts["code"] for facts in self.facts("upstream.failed")]
+
+
+@pytest.fixture
+def journal() -> Journal:
+    """What `client` and `make_client` emit."""
+    return Journal()
+
+
+MakeClient = Callable[..., Client]
+Serve = Callable[..., Awaitable[TinyServer]]
+
+
+@pytest.fixture
+async def make_client(journal: Journal, authority: trustme.CA) -> AsyncIterator[MakeClient]:
+    """Clients with short limits unless told otherwise; all are closed afterwards."""
+    made: list[Client] = []
+
+    def make(*, dialer: Dialer | None = None, per_origin: int = 32, **limits: Any) -> Client:
+        client = Client(
+            dialer or Direct(),
+            trust=lambda: trusting(authority),
+            limits=replace(Limits(connect=5, first_byte=5, stall=5), **limits),
+            user_agent="pipway/test",
+            trace=journal.trace,
+            per_origin=per_origin,
+        )
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        await client.aclose()
+
+
+@pytest.fixture
+def client(make_client: MakeClient) -> Client:
+    """A client with patience enough for a busy machine."""
+    return make_client()
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Starts servers whose handler the test gives; all are stopped afterwards."""
+    running: list[TinyServer] = []
+
+    async def start(handler: Handler, *, tls: ssl.SSLContext | None = None) -> TinyServer:
+        server = TinyServer(handler, tls=tls)
+        await server.start()
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        await server.stop()
 
 
 @pytest.fixture

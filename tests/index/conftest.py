@@ -15,6 +15,7 @@ from tests.servers.upstream import Published, Upstream
 
 from pipway.dial.direct import Direct
 from pipway.dial.http import Client, Limits
+from pipway.index import upstream as index
 from pipway.index.base import Download
 from pipway.index.breaker import Breakers
 from pipway.index.cached import Cached
@@ -103,8 +104,14 @@ class World:
         quick = Retry(attempts=3, sleep=self.clock.sleep)
         remote = {"retry": quick, "breakers": self.breakers, "now": self.clock.now, **remote}
         self.remote = Remote(self.client, self.upstream.url, trace=self.trace, **remote)
+        self._options = (freshness, offline)
+        return self.over(self.remote)
+
+    def over(self, source: index.Upstream) -> Self:
+        """Build the index in front of this upstream."""
+        freshness, offline = self._options
         self.flight = Flight(
-            self.remote,
+            source,
             self.blobs,
             self.catalog,
             trace=self.trace,

@@ -84,7 +84,17 @@ def test_long_tag_is_refused() -> None:
         "<a x=",
         "&#1",
         "<a x= ",
-    , "<a x", "</a", "<title>", "<a/", "<!", "<a\t=", '<a x="', "<a href=x>y", "</script ", "<select><option>"],
+        "<a x",
+        "</a",
+        "<title>",
+        "<a/",
+        "<!",
+        "<a\t=",
+        '<a x="',
+        "<a href=x>y",
+        "</script ",
+        "<select><option>",
+    ],
 )
 def test_hostile_repetition_takes_linear_time(piece: str) -> None:
     """A tree builder needs minutes for some of these; anything not linear would need hours."""

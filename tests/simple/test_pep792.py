@@ -59,6 +59,7 @@ def test_no_marker_stays_no_marker() -> None:
 
 def test_marker_of_the_wrong_type_is_refused() -> None:
     """PEP 792: `status` is a string. Ignoring a broken marker could offer a quarantined project."""
-    for marker in ({"status": 7}, "quarantined", []):
+    markers: list[object] = [{"status": 7}, "quarantined", []]
+    for marker in markers:
         with pytest.raises(BadUpstream):
             read_json(document(file_object(), project_status=marker))

@@ -211,6 +211,20 @@ async def test_deleting_gives_space_back(catalog: Catalog, path: Path) -> None:
     assert after < before / 5
 
 
+@pytest.mark.parametrize("rubbish", [None, b"not a database" * 1000])
+async def test_the_catalog_is_for_the_user_alone(path: Path, rubbish: bytes | None) -> None:
+    """Pages of a private index are nobody else's business."""
+    if rubbish is not None:
+        path.write_bytes(rubbish)
+    catalog = await open_catalog(path)
+    await catalog.keep_page(PAGE)
+    modes = {file.name: file.stat().st_mode & 0o077 for file in path.parent.iterdir() if "corrupt" not in file.name}
+    assert modes == dict.fromkeys(
+        ("catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm", "catalog.sqlite.lock"), 0
+    )
+    await catalog.aclose()
+
+
 async def test_processes_write_at_once(path: Path) -> None:
     processes = [
         await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.store.write_rows", str(path), name, "300")

@@ -124,6 +124,22 @@ async def test_rows_of_blobs_that_are_gone_are_dropped(blobs: Blobs, catalog: Ca
     assert (await catalog.uses()).keys() == {stays}
 
 
+class ListedBefore(MemoryBlobs):
+    """A store that was listed before its newest blob was committed."""
+
+    async def list(self) -> AsyncIterator[tuple[Digest, int]]:
+        for entry in [entry async for entry in super().list()][:-1]:
+            yield entry
+
+
+async def test_rows_of_what_was_stored_during_the_sweep_stay(catalog: Catalog) -> None:
+    blobs = ListedBefore()
+    digests = [await store(blobs, catalog, 1000, hours_ago=hours) for hours in (2, 1)]
+    assert (await sweep(blobs, catalog, budget=10_000, now=NOW)).gone == 0
+    assert {file.digest for file in await catalog.files()} == set(digests)
+    await blobs.aclose()
+
+
 async def test_a_blob_nobody_knows_is_as_good_as_new_once(blobs: Blobs, catalog: Catalog) -> None:
     """Its process was killed between publishing and writing the row; pages still name it by its digest."""
     known = await store(blobs, catalog, 1000, hours_ago=1)

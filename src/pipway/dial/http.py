@@ -90,6 +90,11 @@ class Client:
                 fields = {name: value for name, value in fields.items() if name.lower() not in _SECRET_HEADERS}
             here = there
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open, idle ones included."""
+        return len(self._pool)
+
     async def aclose(self) -> None:
         """Close every connection; responses that are still being read break."""
         await self._pool.aclose()
@@ -136,7 +141,7 @@ class Client:
             began = time.monotonic()
             try:
                 head = await exchange.head(request, self._limits.first_byte)
-                response = Response(exchange, head, stall=self._limits.stall, decode=decode and method != "HEAD")
+                response = Response(exchange, head, method=method, stall=self._limits.stall, decode=decode)
             except BaseException as error:
                 if not fresh and method in _REPEATABLE and connection.reused and _died_idle(error, reader):
                     await connection.release(reusable=False)

@@ -55,6 +55,10 @@ class Pool:
         self._sweeping: asyncio.Task[None] | None = None
         self._closed = False
 
+    def __len__(self) -> int:
+        """How many connections are open, lent ones included."""
+        return len(self._lent) + sum(len(lane.idle) for lane in self._lanes.values())
+
     async def take(self, origin: Origin, *, fresh: bool = False) -> Connection:
         """Lend an idle connection, the newest first, or a new one (always with `fresh`). Raises what connect does."""
         if self._closed:

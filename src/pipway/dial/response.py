@@ -113,13 +113,15 @@ class Exchange:
 class Response:
     """Conforms to `index.base.HttpResponse`."""
 
-    def __init__(self, exchange: Exchange, head: Head, *, stall: float, decode: bool) -> None:
+    def __init__(self, exchange: Exchange, head: Head, *, method: str, stall: float, decode: bool) -> None:
         self.status = head.status
         self.url = str(exchange.url)
         self._head = head
         self._exchange = exchange
         self._stall = stall
-        self._decoder: Decoder | None = decoder_for(head.header(b"content-encoding")) if decode else None
+        self._bare = method == "HEAD" or head.status in (204, 304)  # RFC 9110 §6.4.1: never a body, whatever it says
+        coding = head.header(b"content-encoding") if decode and not self._bare else None
+        self._decoder: Decoder | None = decoder_for(coding)
         self.length = None if self._decoder else head.length
 
     def header(self, name: str) -> str | None:
@@ -132,7 +134,7 @@ class Response:
 
     async def read(self, limit: int) -> bytes:
         """The whole body; BadUpstream when it is longer than `limit` bytes."""
-        size = self.length or 0
+        size = 0 if self._bare else self.length or 0
         pieces: list[bytes] = []
         if size <= limit:
             size = 0

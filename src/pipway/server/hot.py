@@ -31,7 +31,7 @@ class HotEntry:
         self.head = answer.head
         self.body = answer.body if isinstance(answer, Prepared) and not silent else b""
         self.reopen: Callable[[], Source] | None = None
-        self.start = self.length = 0
+        self.start, self.length = 0, len(self.body)
         if isinstance(answer, Slice) and not silent:
             self.reopen, self.start, self.length = answer.reopen, answer.start, answer.length
         self.method = head.method

@@ -16,11 +16,12 @@ from pipway.errors import PipwayError, ProtocolError, Unavailable
 from pipway.server.body import HIGH, too_large
 from pipway.server.exchange import Exchange
 from pipway.server.hot import HotEntry
-from pipway.server.outlet import JOIN, Outlet
+from pipway.server.outlet import SMALL, Outlet
 from pipway.server.repeat import Repeat
 from pipway.server.shared import Shared
 from pipway.trace import RequestRecord
 from pipway.wire import requests
+from pipway.wire.answer import Source
 from pipway.wire.problem import problem
 from pipway.wire.requests import Head
 
@@ -45,6 +46,7 @@ class Http1(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._repeat: Repeat | None = None
         self._ending = False  # the last answer is out; what still comes is thrown away
+        self._advancing = False
         self._half = False  # the client sends no more
         self._mark = -1  # the outlet's progress when it was last looked at
 
@@ -127,11 +129,14 @@ class Http1(asyncio.Protocol):
     def _answer_hot(self, key: bytes, entry: HotEntry, now: float) -> bool:
         """Repeat an answer; false when its file cannot be had any more."""
         entry.used = True
+        body = entry.body
         if entry.reopen is not None:
             return self._answer_hot_file(key, entry, now)
-        body = entry.body
-        if len(body) <= JOIN:
+        if len(body) <= SMALL:
             self._transport.write(entry.head + self._clock.plain + body)
+        elif (file := self.shared.shelf.find(body)) is not None:
+            self._begin_repeat(entry, now, file)
+            return True
         else:
             self._transport.writelines((entry.head, self._clock.plain, body))
         if self._outlet.full:
@@ -150,14 +155,19 @@ class Http1(asyncio.Protocol):
         return True
 
     def _answer_hot_file(self, key: bytes, entry: HotEntry, now: float) -> bool:
-        repeat = Repeat(self.shared, self._outlet, entry, self.peer, now, self._repeated)
-        if not repeat.open():
+        assert entry.reopen is not None
+        try:
+            source = entry.reopen()
+        except (OSError, PipwayError):
             self.shared.hot.drop(key)
             return False
-        self._idle = False
-        self._repeat = repeat
-        repeat.start(self._clock.plain)
+        self._begin_repeat(entry, now, source)
         return True
+
+    def _begin_repeat(self, entry: HotEntry, now: float, source: Source) -> None:
+        self._idle = False
+        self._repeat = Repeat(self.shared, self._outlet, entry, self.peer, now, self._repeated)
+        self._repeat.start(source, self._clock.plain)
 
     def _repeated(self, whole: bool) -> None:
         self._repeat = None
@@ -175,8 +185,9 @@ class Http1(asyncio.Protocol):
         exchange = self._exchange
         if exchange is not None and not exchange.body.complete:
             data = exchange.body.feed(data)
+            complete: bool = exchange.body.complete
             if not self._outlet.full:
-                self.deadline = inf if exchange.body.complete else monotonic() + self.shared.limits.stall_seconds
+                self.deadline = inf if complete else monotonic() + self.shared.limits.stall_seconds
             if exchange.body.held > HIGH:
                 self._transport.pause_reading()
                 self.deadline = inf
@@ -188,6 +199,15 @@ class Http1(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Answer what is buffered, request by request."""
+        if self._advancing:  # an answer was complete at once: the loop below goes on
+            return
+        self._advancing = True
+        try:
+            self._answer_buffered()
+        finally:
+            self._advancing = False
+
+    def _answer_buffered(self) -> None:
         buffer = self._buffer
         while self._exchange is None and self._repeat is None and not self._ending:
             while buffer.startswith(b"\r\n"):  # RFC 9112 §2.2: empty lines before a request are ignored

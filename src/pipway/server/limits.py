@@ -20,3 +20,4 @@ class Limits:
     linger_seconds: float = 2.0  #: for the client to take the last answer in before the socket is closed
     hot_entries: int = 8192  #: answers that may be repeated for the same request bytes
     hot_bytes: int = 64 * 1024 * 1024  #: bytes those answers may hold
+    hot_files: int = 128  #: large answers held a second time in memory files (as many bytes as above at most)

@@ -77,6 +77,7 @@ class Server:
             task.cancel()
         await asyncio.gather(*shared.tasks, return_exceptions=True)
         await shared.empty.wait()
+        shared.shelf.close()
         for server in self._servers:
             await server.wait_closed()
         self._servers.clear()
@@ -97,6 +98,7 @@ class Server:
             guest.expire(now)
         if ticks % 40 == 0:
             shared.hot.sweep(now)
+            shared.shelf.sweep()
         self._trace.flush()
 
 
@@ -137,7 +139,8 @@ class Door(asyncio.Protocol):
             self._shared.trace.emit("client.refused", speech=speech.value)
         if not self._refusal.done:
             self._transport.write(self._refusal.feed(data))
-            if self._refusal.done:
+            done: bool = self._refusal.done
+            if done:
                 self.deadline = time.monotonic() + self._shared.limits.linger_seconds
                 self._transport.write_eof()
 

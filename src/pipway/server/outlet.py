@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from pipway import platforms
 
-#: Up to here one copy is cheaper than a gathering write (measured).
-JOIN = 16384
+#: Up to here one copy is cheaper than a gathering write or a file (measured).
+SMALL = 16384
 #: Close with RST: a body that ends with the connection must not look complete.
 _RESET = struct.pack("ii", 1, 0)
 
@@ -41,7 +41,7 @@ class Outlet:
             raise ConnectionResetError("client is gone")
         size = sum(map(len, parts))
         self.total += size
-        if size <= JOIN:
+        if size <= SMALL:
             self.transport.write(b"".join(parts))
         else:
             self.transport.writelines(parts)

@@ -34,21 +34,11 @@ class Repeat:
         self._transfer: Transfer | None = None
         self._ended = False
 
-    def open(self) -> bool:
-        """Open the entry's file; false when it is not there any more and the handler must be asked again."""
-        assert self._entry.reopen is not None
-        try:
-            self._source = self._entry.reopen()
-        except (OSError, PipwayError):
-            return False
-        return True
-
-    def start(self, tail: bytes) -> None:
-        """Send the head and the first piece of the opened file."""
-        assert self._source is not None
-        entry = self._entry
+    def start(self, source: Source, tail: bytes) -> None:
+        """Send the head and the first piece of a file; closes it in the end."""
+        entry, self._source = self._entry, source
         # Only complete files have a lease, so there is nothing to wait for.
-        self._transfer = Transfer(self._outlet, self._source.fileno(), entry.start)
+        self._transfer = Transfer(self._outlet, source.fileno(), entry.start)
         try:
             self._transfer.begin(entry.head + tail, entry.start + entry.length)
         except (OSError, PipwayError):

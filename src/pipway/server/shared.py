@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from pipway.server.hot import HotAnswers
 from pipway.server.limits import Limits
+from pipway.server.shelf import Shelf
 from pipway.trace import RequestRecord, Trace
 from pipway.wire import heads
 from pipway.wire.answer import Answer, Request
@@ -67,6 +68,7 @@ class Shared:
         self.loop = asyncio.get_running_loop()
         self.clock = Clock()
         self.hot = HotAnswers(limits.hot_entries, limits.hot_bytes)
+        self.shelf = Shelf(limits.hot_files, limits.hot_bytes)
         self.guests: set[Guest] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.stopping = False

@@ -11,14 +11,12 @@ import socket
 
 from pipway import platforms
 from pipway.errors import BadUpstream
-from pipway.server.outlet import Outlet
+from pipway.server.outlet import SMALL, Outlet
 
 #: Bytes for one system call; other connections get their turn in between.
 PIECE = 4 * 1024 * 1024
 #: Bytes read and written where there is no sendfile.
 COPY = 262144
-#: Files up to here are read and sent with their head in one write (measured).
-SMALL = 65536
 #: Copied into the transport when the socket is full: the transport already knows how to wait for room, which is
 #: cheaper than to register a second watcher on the socket for each stretch (measured).
 PROBE = 16384

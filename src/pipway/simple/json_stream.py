@@ -84,9 +84,12 @@ class ArrayReader:
         self._buffer = self._buffer[position:]
         self._wait = 2 * len(self._buffer)
         limit = ELEMENT_LIMIT if self._at is _At.ELEMENT else MEMBER_LIMIT
-        if len(self._buffer) > limit:
-            raise JsonStreamError(f"a value in it is longer than {limit >> 10} KiB")
+        self._bounded(len(self._buffer), limit)
         return pieces
+
+    def _bounded(self, length: int, limit: int) -> None:
+        if length > limit:
+            raise JsonStreamError(f"a value in it is longer than {limit >> 10} KiB")
 
     # Each step starts at a position and gives the one behind what it took, None when more bytes are needed.
 
@@ -114,6 +117,7 @@ class ArrayReader:
     def _value(self, position: int, pieces: list[bytes]) -> int | None:
         end = self._value_end(position)
         if end is not None:
+            self._bounded(end - position, MEMBER_LIMIT)
             msgspec.json.decode(self._buffer[position:end], type=msgspec.Raw)
             self._at = _At.AFTER
         return end
@@ -133,6 +137,7 @@ class ArrayReader:
             return position + 1
         end = self._value_end(position)
         if end is not None:
+            self._bounded(end - position, ELEMENT_LIMIT)
             pieces.append(b"[" + self._buffer[position:end] + b"]")
             self._at = _At.BEHIND
         return end

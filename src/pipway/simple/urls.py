@@ -6,6 +6,7 @@ Used by the readers only. What comes out is an absolute http or https URL withou
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 #: The algorithms that installers know in a fragment (PEP 503 asks for those of hashlib).
@@ -19,6 +20,8 @@ is_sha256 = re.compile(r"[0-9a-fA-F]{64}").fullmatch
 is_plain = re.compile(
     r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,4})?(?:/(?!\.)[A-Za-z0-9._~!$&'()*+,;=:@%?\[\]-]*+)++"
 ).fullmatch
+#: A relative path without dot segments but leading "../", and without what could make it another kind of reference.
+_RELATIVE = re.compile(r"((?:\.\./)*+)((?:(?!\.)[A-Za-z0-9._~!$&'()*+,;=@%-]++(?:/|$))++)").fullmatch
 _DOTS = re.compile(r"/\.\.?(?:/|$|\?)")
 
 URL_LIMIT = 8192
@@ -29,11 +32,25 @@ class Base:
     """The address that a page's relative URLs start from (RFC 3986 §5.1)."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        self._start(url)
 
     def rebase(self, href: str) -> None:
         """Obey `<base href>`: later URLs start from there."""
-        self.url = urljoin(self.url, href.strip()) if len(href) <= URL_LIMIT else self.url
+        if len(href) <= URL_LIMIT:
+            with suppress(ValueError):
+                self._start(urljoin(self._url, href.strip()))
+
+    def _start(self, url: str) -> None:
+        self._url = url
+        #: The folders "", "../", "../../" … of the base, as far as they can be known without the grammar.
+        self._folders: list[str] = []
+        tidy = self._tidy(url)
+        if tidy is not None:
+            origin, path = tidy[: tidy.index("/", 8)], urlsplit(tidy).path
+            parts = path.split("/")[1:-1]
+            self._folders = [
+                origin + "/" + "".join(f"{part}/" for part in parts[:end]) for end in range(len(parts), -1, -1)
+            ]
 
     def resolve(self, href: str) -> tuple[str, str] | None:
         """Give (absolute URL, fragment); None when it is no http(s) URL that can be fetched."""
@@ -42,6 +59,9 @@ class Base:
         plain, _, fragment = href.partition("#")
         if is_plain(plain):
             return plain, fragment
+        if self._folders and (match := _RELATIVE(plain)):
+            up = min(len(match[1]) // 3, len(self._folders) - 1)
+            return self._folders[up] + match[2], fragment
         absolute = self._tidy(plain)
         return None if absolute is None else (absolute, fragment)
 
@@ -49,7 +69,7 @@ class Base:
         # The URL standard drops these wherever they are; keeping them would let a line break into a header.
         href = href.strip().translate({9: None, 10: None, 13: None})
         try:
-            parts = urlsplit(urljoin(self.url, href))
+            parts = urlsplit(urljoin(self._url, href))
             host, port = parts.hostname, parts.port
         except ValueError:
             return None

@@ -136,6 +136,7 @@ class Database:
         with disk(self.path.parent):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with _alone(self.path.with_name(self.path.name + ".lock")):
+                os.close(open_shared(self.path, os.O_CREAT | os.O_RDWR))  # for this user alone; SQLite would say 0644
                 try:
                     if self._connections:  # something was wrong while in use: look closer
                         check(self.path)
@@ -144,6 +145,7 @@ class Database:
                     if not _is_broken(error):
                         raise catalog_error(error, self.path) from error
                     self._moved(_put_aside(self.path))
+                    os.close(open_shared(self.path, os.O_CREAT | os.O_RDWR))
                     migrate(self.path)
 
     # -- the writer ----------------------------------------------------------------------------------------------

@@ -34,16 +34,7 @@ def tools(base: str) -> Sequence[Tool]:
     host = urlsplit(base).netloc
     flag = f" --trusted-host {host}" if trusted else ""
     return (
-        Tool(
-            "pip",
-            Snippet("Once", "shell", f"pip install --index-url {index}{flag} requests"),
-            Snippet(
-                "For good",
-                "shell",
-                f"pip config set global.index-url {index}"
-                + (f"\npip config set global.trusted-host {host}" if trusted else ""),
-            ),
-        ),
+        _pip(index, flag, host if trusted else ""),
         Tool(
             "uv",
             Snippet("Once", "shell", f"uv pip install --default-index {index} requests"),
@@ -80,6 +71,14 @@ def tools(base: str) -> Sequence[Tool]:
         ),
         _docker(index, host if trusted else "", loopback=_is_loopback(base)),
     )
+
+
+def _pip(index: str, flag: str, trusted: str) -> Tool:
+    always = f"pip config set global.index-url {index}"
+    if trusted:
+        always += f"\npip config set global.trusted-host {trusted}"
+    once = Snippet("Once", "shell", f"pip install --index-url {index}{flag} requests")
+    return Tool("pip", once, Snippet("For good", "shell", always))
 
 
 def _docker(index: str, trusted: str, *, loopback: bool) -> Tool:

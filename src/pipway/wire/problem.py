@@ -17,6 +17,10 @@ from pipway.wire.answer import Prepared
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _TEXT_LIMIT = 2000
 
+# Seconds. pip and Poetry sleep as long as Retry-After says before each of their five retries: more than this and an
+# outage (or offline mode) looks like a hang of minutes instead of an error.
+_PATIENCE = 2
+
 
 def status_of(error: PipwayError) -> int:
     """The status that `error` is answered with."""
@@ -50,7 +54,7 @@ def problem(error: PipwayError, *, close: bool = False) -> Prepared:
         ("Cache-Control", "no-store"),
     ]
     if isinstance(error, Unavailable):
-        fields.append(("Retry-After", str(max(0, int(error.retry_after)))))  # RFC 9110 §10.2.3
+        fields.append(("Retry-After", str(max(0, min(_PATIENCE, int(error.retry_after))))))  # RFC 9110 §10.2.3
     return Prepared(status, heads.build(status, fields, reason(error)), body, outcome="error", close=close)
 
 

@@ -30,13 +30,13 @@ test: system $(VENV)/.dev ## everything: format, lint, types, every test
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(WORKERS) -q
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -q
 
 check: $(VENV)/.dev ## what to run before a commit: lint, types, quick tests (under a minute)
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(WORKERS) -q -m "not live and not slow" --ignore=tests/e2e
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -q -m "not live and not slow" --ignore=tests/e2e
 
 bench: system $(VENV)/.dev ## pipway beside its peers, in one run
 	$(BIN)/python bench/run.py

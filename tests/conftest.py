@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ _MISLEADING = (
     *("PIP_", "UV_", "POETRY_", "PIPWAY_", "SSL_CERT_", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSLKEYLOGFILE"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "FORCE_COLOR"),
 )
+
+_SKIP = os.environ.get("PIPWAY_TEST_SKIP", "")
 
 _E2E = Path(__file__).parent / "e2e"
 
@@ -42,3 +45,19 @@ def clean_environment(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A missing component is a failure; only PIPWAY_TEST_SKIP=name,… turns it into a skip.
+
+    Components are the programs of `needs` marks and the word "live" for the real index.
+    """
+    excused = {name.strip() for name in _SKIP.split(",") if name.strip()}
+    components = {str(name) for mark in item.iter_markers("needs") for name in mark.args}
+    missing = {name for name in components if shutil.which(name) is None}
+    if item.get_closest_marker("live"):
+        components.add("live")
+    if components & excused:
+        pytest.skip(f"PIPWAY_TEST_SKIP names {', '.join(sorted(components & excused))}")
+    if missing:
+        pytest.fail(f"{', '.join(sorted(missing))} not found: `make system` installs packages.apt", pytrace=False)

@@ -14,6 +14,8 @@ from tests.e2e.clients import Client, Pip, Uv
 from tests.e2e.served import serving
 from tests.servers.upstream import Upstream
 
+pytestmark = pytest.mark.needs("strace")
+
 _CONNECT = re.compile(r'connect\(\d+, \{sa_family=AF_INET6?, sin6?_port=htons\((\d+)\).*?"([0-9a-f.:]+)"')
 _SENDTO = re.compile(r'sendto\(.*sa_family=AF_INET6?, sin6?_port=htons\((\d+)\).*?"([0-9a-f.:]+)"')
 

@@ -1,0 +1,44 @@
+"""What the suite promises about missing components: never a silent skip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CASE = """
+import pytest
+
+@pytest.mark.needs("no-such-program", "sh")
+def test_it():
+    pass
+
+@pytest.mark.live
+def test_live():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("skip", "expected"),
+    [
+        ("", "1 failed, 1 passed"),
+        ("nginx", "1 failed, 1 passed"),
+        ("no-such-program", "1 passed, 1 skipped"),
+        (" sh, live", "2 skipped"),
+    ],
+)
+def test_a_missing_program_fails_unless_excused(tmp_path: Path, skip: str, expected: str) -> None:
+    """PIPWAY_TEST_SKIP names what may be skipped, and only that."""
+    shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
+    (tmp_path / "test_case.py").write_text(CASE)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  needs\n  live\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    environ = {**os.environ, "PIPWAY_TEST_SKIP": skip}
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
+    assert expected in done.stdout.splitlines()[-1]
+    assert ("no-such-program not found" in done.stdout) is ("failed" in expected)

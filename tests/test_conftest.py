@@ -26,8 +26,8 @@ def test_live():
 @pytest.mark.parametrize(
     ("skip", "expected"),
     [
-        ("", "1 failed, 1 passed"),
-        ("nginx", "1 failed, 1 passed"),
+        ("", "1 passed, 1 error"),
+        ("nginx", "1 passed, 1 error"),
         ("no-such-program", "1 passed, 1 skipped"),
         (" sh, live", "2 skipped"),
     ],
@@ -41,4 +41,4 @@ def test_a_missing_program_fails_unless_excused(tmp_path: Path, skip: str, expec
     environ = {**os.environ, "PIPWAY_TEST_SKIP": skip}
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
     assert expected in done.stdout.splitlines()[-1]
-    assert ("no-such-program not found" in done.stdout) is ("failed" in expected)
+    assert ("no-such-program not found" in done.stdout) is ("error" in expected)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urljoin
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,3 +98,18 @@ def test_any_text_gives_a_clean_url_or_none(href: str, base: str) -> None:
         again = Base(base).resolve(url)
         assert again == (url, "")
         assert is_plain(url) or "[" in url.split("/")[2] or "/." in url or "_" in url.split("/")[2]
+
+
+@given(
+    st.lists(st.sampled_from(["..", "a", "b.c", "d+1", "", ".", "x=y", "e%2Fg"]), min_size=1, max_size=6).map("/".join),
+    st.sampled_from(
+        [PAGE, "https://index.example", "https://index.example/a/b/c/d?e=/f", "https://index.example/a/../b/"]
+    ),
+)
+def test_relative_references_are_those_of_the_grammar(href: str, base: str) -> None:
+    """RFC 3986 §5.2: the short way for ordinary paths comes to the same as the library's."""
+    resolved = Base(base).resolve(href)
+    if resolved is not None:
+        assert resolved[0] == urljoin(base.replace("me:secret@", "").replace("/a/../b", "/b"), href).replace(
+            "example?", "example/?"
+        )

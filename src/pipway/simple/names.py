@@ -122,8 +122,9 @@ def version_of(filename: str, project: NormalizedName) -> str | None:
 def versions_of(filenames: Iterable[str], project: NormalizedName) -> tuple[str, ...]:
     """Give the versions that have a file, oldest first, without duplicates (PEP 700: "logically a set")."""
     spellings = {version_of(filename, project) for filename in filenames} - {None}
-    parsed = {version for text in spellings if text and (version := _parse(text))}
-    return tuple(str(version) for version in sorted(parsed))
+    # Of spellings that mean the same version ("1.9", "1.9.0") always the same one, so that pages do not flicker.
+    parsed = {version: text for text in sorted(filter(None, spellings), reverse=True) if (version := _parse(text))}
+    return tuple(parsed[version] for version in sorted(parsed))
 
 
 def _without_sidecar(filename: str) -> str:

@@ -34,7 +34,7 @@ _RESERVED = frozenset({"event", "level", "timestamp", "logger"})
 
 #: Events that follow every request: of interest to whoever looks for a fault.
 _DEBUG = {"upstream.request", "page.hit", "page.miss", "page.revalidated", "file.hit", "file.miss", "file.joined"}
-_DEBUG |= {"upstream.response", "metadata.fetched", "metadata.backfilled", "projects.fetched"}
+_DEBUG |= {"upstream.response", "upstream.asked", "metadata.fetched", "metadata.backfilled", "projects.fetched"}
 
 #: The last word of an event's name says how bad it is; without one of these it is information.
 _LEVEL_OF_LAST = {

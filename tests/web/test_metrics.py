@@ -84,12 +84,14 @@ def test_what_clients_invent_cannot_grow_the_metrics() -> None:
 def test_upstream_requests_and_failures_are_counted() -> None:
     trace = Trace()
     metrics = Metrics(trace)
-    trace.emit("upstream.request", index="main", kind="page", url="https://index.example/", status=200, seconds=0.1)
-    trace.emit("upstream.request", index="main", kind="page", url="https://index.example/", status=0, seconds=0.1)
+    trace.emit("upstream.request", origin="https://index.example", target="/simple/demo/", method="GET", reused=True)
+    trace.emit("upstream.asked", index="main", kind="page", url="https://index.example/", status=200, seconds=0.1)
+    trace.emit("upstream.asked", index="main", kind="page", url="https://index.example/", status=0, seconds=0.1)
     trace.emit("upstream.retry", index="main", error="connection-refused")
     trace.emit("file.mismatch", filename="x.whl", error="Some long text")
-    assert value(metrics, "pipway_upstream_requests_total", index="main", kind="page", status="200") == 1
-    assert value(metrics, "pipway_upstream_requests_total", index="main", kind="page", status="0") == 1
+    assert value(metrics, "pipway_upstream_requests_total", origin="https://index.example", method="GET") == 1
+    assert value(metrics, "pipway_upstream_answers_total", index="main", kind="page", status="200") == 1
+    assert value(metrics, "pipway_upstream_answers_total", index="main", kind="page", status="0") == 1
     assert value(metrics, "pipway_upstream_failures_total", code="connection-refused") == 1
     assert value(metrics, "pipway_upstream_failures_total", code="file.mismatch") == 1
 

@@ -4,7 +4,7 @@ Events (names are stable; facts never hold secrets, URLs carry neither userinfo 
 
 | event                 | when                                                      | facts                            |
 |-----------------------|-----------------------------------------------------------|----------------------------------|
-| `upstream.request`    | a request upstream was answered or failed (status 0)      | index, kind, url, status, seconds|
+| `upstream.asked`      | a request upstream was answered or failed (status 0)      | index, kind, url, status, seconds|
 | `upstream.retry`      | a transient failure is about to be retried                | index, url, attempt, delay, error|
 | `breaker.opened`      | an origin failed repeatedly and is left alone             | origin, seconds                  |
 | `breaker.closed`      | a probe succeeded, the origin is asked again              | origin                           |

@@ -232,7 +232,7 @@ class Remote:
         finally:
             seconds = time.perf_counter() - started
             self._trace.emit(
-                "upstream.request", index=self._name, kind=kind, url=shown(url), status=status, seconds=seconds
+                "upstream.asked", index=self._name, kind=kind, url=shown(url), status=status, seconds=seconds
             )
 
     def _told(self, response: HttpResponse, url: str) -> Unavailable:

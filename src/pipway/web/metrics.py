@@ -50,7 +50,8 @@ class Metrics(Collector):
     def __init__(self, trace: Trace | None = None) -> None:
         self._requests: Counter[tuple[str, int, str, str]] = Counter()
         self._timings: defaultdict[str, _Timing] = defaultdict(_Timing)
-        self._upstream: Counter[tuple[str, str, str]] = Counter()
+        self._sent: Counter[tuple[str, str]] = Counter()
+        self._answers: Counter[tuple[str, str, str]] = Counter()
         self._failures: Counter[str] = Counter()
         self._cache: Counter[tuple[str, str]] = Counter()
         self._events: Counter[str] = Counter()
@@ -83,8 +84,12 @@ class Metrics(Collector):
         """Count one event of the trace."""
         group, _, what = name.partition(".")
         if name == "upstream.request":
+            sent = (str(facts.get("origin", ""))[:120], _one_of(str(facts.get("method", "")), _METHODS))
+            _bounded(self._sent, sent, ("other", "other"))
+            return
+        if name == "upstream.asked":
             labels = (str(facts.get("index", ""))[:60], str(facts.get("kind", ""))[:20], str(facts.get("status", 0)))
-            _bounded(self._upstream, labels, ("other", "other", "other"))
+            _bounded(self._answers, labels, ("other", "other", "other"))
             return
         if name == "file.stored":
             self._stored += int(facts.get("size", 0))
@@ -106,12 +111,10 @@ class Metrics(Collector):
         info.add_metric((__version__,), 1)
         yield info
         yield from self._traffic()
-        yield _family(
-            "pipway_upstream_requests",
-            "Requests sent to upstream indexes; status 0 is no answer",
-            ("index", "kind", "status"),
-            self._upstream.items(),
-        )
+        what = "Requests sent to upstream indexes and their file hosts, redirects and repetitions included"
+        yield _family("pipway_upstream_requests", what, ("origin", "method"), self._sent.items())
+        what = "Questions to upstream indexes by their outcome; status 0 is no answer"
+        yield _family("pipway_upstream_answers", what, ("index", "kind", "status"), self._answers.items())
         failures = [((code,), count) for code, count in self._failures.items()]
         yield _family("pipway_upstream_failures", "What failed on the way upstream", ("code",), failures)
         yield _family("pipway_cache_events", "What the cache did", ("what", "event"), self._cache.items())

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "pipway"
 
 PURE = {"errors", "findings", "wire", "simple", "policy"}
-EVERYONE = {"errors", "findings", "redact", "trace", "platforms"}
+EVERYONE = {"errors", "findings", "redact", "trace", "platforms", "offload"}
 
 #: package or top-level module → what it may import of pipway, itself aside. Who is missing may import nothing.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "redact": set(),
     "trace": set(),
     "platforms": set(),
+    "offload": set(),
     # Pure things know no one.
     "wire": {"errors", "findings"},
     "simple": {"errors", "findings"},

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import importlib
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
@@ -48,11 +49,16 @@ _SWEEP_EVERY = 300.0  # seconds between two looks at the disk budget
 _client: ContextVar[str] = ContextVar("client", default="")
 
 
+#: How long a thread that computes may keep the interpreter from the event loop; Python's own 5 ms stall everybody.
+_SWITCH_SECONDS = 0.0005
+
+
 async def serve(settings: Settings, *, ready: Callable[[str], None]) -> int:
     """Serve until SIGTERM or SIGINT, finish what runs, and give the exit code.
 
     `ready` is called once with the server's URL. PipwayError when it cannot start.
     """
+    sys.setswitchinterval(_SWITCH_SECONDS)
     stopping = asyncio.Event()
     _on_signals(stopping.set)
     async with building(settings) as (server, url):

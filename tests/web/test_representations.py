@@ -12,6 +12,8 @@ from tests.web.site import demo_page
 from pipway.errors import PipwayError
 from pipway.web.representations import Representations
 
+LARGE = 1_000_000  #: bytes that are worth a thread
+
 
 async def test_many_clients_one_making() -> None:
     shelf, page, made = Representations(1000), demo_page(), []
@@ -22,7 +24,7 @@ async def test_many_clients_one_making() -> None:
         made.append(threading.current_thread() is threading.main_thread())
         return b"page"
 
-    waiting = [asyncio.create_task(shelf.get(page, "json", build)) for _ in range(20)]
+    waiting = [asyncio.create_task(shelf.get(page, "json", build, weight=LARGE)) for _ in range(20)]
     await asyncio.sleep(0)
     waiting[0].cancel()  # whoever began it may leave
     gate.set()
@@ -39,12 +41,12 @@ async def test_another_page_object_is_made_anew_even_while_the_old_one_is_being_
         gate.wait(10)
         return b"old"
 
-    first = asyncio.create_task(shelf.get(old, "json", slow))
+    first = asyncio.create_task(shelf.get(old, "json", slow, weight=LARGE))
     await asyncio.sleep(0)
-    assert (await shelf.get(new, "json", lambda: b"new")).body == b"new"
+    assert (await shelf.get(new, "json", lambda: b"new", weight=LARGE)).body == b"new"
     gate.set()
     assert (await first).body == b"old"
-    assert (await shelf.get(new, "json", lambda: b"never")).body == b"new"
+    assert (await shelf.get(new, "json", lambda: b"never", weight=LARGE)).body == b"new"
     assert shelf.size == 3
 
 
@@ -52,17 +54,17 @@ async def test_the_least_recently_used_goes_first() -> None:
     shelf = Representations(250)
     pages = [demo_page(name=name) for name in ("a", "b", "c")]
     for page in pages[:2]:
-        await shelf.get(page, "json", lambda: bytes(100))
-    await shelf.get(pages[0], "json", lambda: b"")
-    await shelf.get(pages[2], "json", lambda: bytes(100))
+        await shelf.get(page, "json", lambda: bytes(100), weight=LARGE)
+    await shelf.get(pages[0], "json", lambda: b"", weight=LARGE)
+    await shelf.get(pages[2], "json", lambda: bytes(100), weight=LARGE)
     assert shelf.size == 200
-    assert (await shelf.get(pages[0], "json", lambda: b"anew")).body == bytes(100)
-    assert (await shelf.get(pages[1], "json", lambda: b"anew")).body == b"anew"
+    assert (await shelf.get(pages[0], "json", lambda: b"anew", weight=LARGE)).body == bytes(100)
+    assert (await shelf.get(pages[1], "json", lambda: b"anew", weight=LARGE)).body == b"anew"
 
 
 async def test_a_page_larger_than_the_shelf_is_served_and_not_kept() -> None:
     shelf = Representations(10)
-    assert len((await shelf.get(demo_page(), "json", lambda: bytes(100))).body) == 100
+    assert len((await shelf.get(demo_page(), "json", lambda: bytes(100), weight=LARGE)).body) == 100
     assert shelf.size == 0
 
 
@@ -72,22 +74,24 @@ async def test_a_failure_reaches_everyone_and_is_not_remembered() -> None:
     def fail() -> bytes:
         raise PipwayError("broken", "broken")
 
-    answers = await asyncio.gather(*(shelf.get(page, "json", fail) for _ in range(3)), return_exceptions=True)
+    answers = await asyncio.gather(
+        *(shelf.get(page, "json", fail, weight=LARGE) for _ in range(3)), return_exceptions=True
+    )
     assert all(isinstance(answer, PipwayError) for answer in answers)
-    assert (await shelf.get(page, "json", lambda: b"good")).body == b"good"
+    assert (await shelf.get(page, "json", lambda: b"good", weight=LARGE)).body == b"good"
 
 
 async def test_pages_are_not_kept_alive() -> None:
     shelf, page = Representations(1000), demo_page()
-    await shelf.get(page, "json", lambda: b"x")
+    await shelf.get(page, "json", lambda: b"x", weight=LARGE)
     del page
     gc.collect()
-    assert (await shelf.get(demo_page(), "json", lambda: b"y")).body == b"y"
+    assert (await shelf.get(demo_page(), "json", lambda: b"y", weight=LARGE)).body == b"y"
 
 
 @pytest.mark.parametrize("other", ["html", "json"])
 async def test_the_digest_tells_bytes_apart(other: str) -> None:
     shelf, page = Representations(1000), demo_page()
-    first = await shelf.get(page, "json", lambda: b"1")
-    second = await shelf.get(page, other, lambda: b"2")
+    first = await shelf.get(page, "json", lambda: b"1", weight=LARGE)
+    second = await shelf.get(page, other, lambda: b"2", weight=LARGE)
     assert (first == second) is (other == "json")

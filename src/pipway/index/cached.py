@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from pipway.errors import NotFound, PipwayError, Unavailable
 from pipway.index.base import Download, Listing
@@ -21,6 +22,7 @@ from pipway.index.projects import ProjectLists
 from pipway.index.recent import Recent
 from pipway.index.shared import Shared, result
 from pipway.index.upstream import PageReply
+from pipway.offload import offload
 from pipway.simple.names import project_candidates
 from pipway.simple.page import File, NormalizedName
 from pipway.wire.answer import Lease
@@ -59,6 +61,7 @@ class Cached:
         self._gone: dict[NormalizedName, float] = {}
         self._loads: Shared[NormalizedName, Entry | None] = Shared()
         self._refreshes: Shared[NormalizedName, Entry] = Shared()
+        self._stores: Shared[NormalizedName, None] = Shared()
         self._impatient_until = float("-inf")
         metadata.changed = self._promises_changed
 
@@ -112,6 +115,7 @@ class Cached:
         """End background work, then that of everything inside."""
         await self._refreshes.aclose()
         await self._loads.aclose()
+        await self._stores.finish()
         await self._metadata.aclose()
         await self._lists.aclose()
         await self._flight.aclose()
@@ -177,9 +181,10 @@ class Cached:
 
     async def _load(self, name: NormalizedName) -> Entry | None:
         """Take a page out of the catalog, as after a restart. One that cannot be read any more is as good as none."""
+        await self._stores.wait(name)
         stored = await self._catalog.page(self._key, name)
         if stored is None:
-            return None
+            return self._pages.get(name)  # a refresh may have brought it meanwhile
         try:
             entry = await load(stored, name, await self._metadata.promises(name))
         except PipwayError as error:
@@ -212,15 +217,17 @@ class Cached:
 
     async def _kept(self, name: NormalizedName, entry: Entry | None, reply: PageReply, fetched: datetime) -> Entry:
         age = None if reply.max_age is None else int(reply.max_age)
-        await self._store(name, reply, age, fetched)
         if entry is not None and (reply.raw is None or reply.raw.known.same_page(entry.known)):
             entry.confirm(reply.raw, age, fetched, self._clock())
             fresh = entry
         else:
             assert reply.page is not None, "an upstream that sends new bytes sends their page too"
             assert reply.raw is not None
-            promises = await self._metadata.promises(name)
-            fresh = await asyncio.to_thread(Entry.make, reply.page, reply.raw, promises, age, fetched, self._clock())
+            page, raw, promises = reply.page, reply.raw, await self._metadata.promises(name)
+            make = partial(Entry.make, page, raw, promises, age, fetched, self._clock())
+            fresh = await offload(len(raw.body), make)
+        # The catalog learns of it while the client has its answer already; `_load` waits for what is on its way.
+        self._stores.follow(name, lambda: self._store(name, reply, age, fetched))
         if self._pages.get(name) is not fresh:
             self._pages.put(name, fresh, fresh.weight)  # revokes the old page's lease
         fresh.lease.until = self._clock() + self._times.lifetime(reply.max_age)
@@ -242,6 +249,7 @@ class Cached:
         while len(self._gone) >= _GONE_BOUND:
             del self._gone[next(iter(self._gone))]
         self._gone[name] = self._clock() + self._times.negative
+        await self._stores.wait(name)
         await self._catalog.forget_page(self._key, name)
         self._emit("page.gone", name)
 
@@ -251,7 +259,7 @@ class Cached:
             entry = self._pages.get(name)
             if entry is not None and file.url in entry.page.by_url:
                 promises = await self._metadata.promises(name)
-                fresh = await asyncio.to_thread(replaced, entry, promises)
+                fresh = await offload(entry.weight, partial(replaced, entry, promises))
                 if self._pages.get(name) is entry:
                     self._pages.put(name, fresh, fresh.weight)
 

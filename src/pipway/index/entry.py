@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipway.errors import PipwayError
 from pipway.index.promise import Promises, advertise
 from pipway.index.upstream import Known, Raw, digest
+from pipway.offload import offload
 from pipway.simple.page import NormalizedName, Page
 from pipway.simple.read import read_page
 from pipway.store.catalog import StoredPage
@@ -61,7 +61,7 @@ async def load(stored: StoredPage, name: NormalizedName, promises: Promises) -> 
         known = Known(stored.url, stored.content_type, digest(stored.body), stored.etag, stored.last_modified)
         return Entry.make(page, Raw(known, stored.body), promises, stored.max_age, stored.fetched, float("-inf"))
 
-    return await asyncio.to_thread(make)
+    return await offload(len(stored.body), make)
 
 
 def stored_page(index: str, name: str, raw: Raw, max_age: int | None, fetched: datetime) -> StoredPage:

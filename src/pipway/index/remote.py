@@ -6,7 +6,6 @@ NotFound for anything but the upstream's own 404 or 410.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from pipway.index.breaker import Breakers, origin
 from pipway.index.freshness import max_age
 from pipway.index.retry import Retry, Told, retry_after
 from pipway.index.upstream import Known, PageReply, Raw, Upstream, digest
+from pipway.offload import offload
 from pipway.simple.page import NormalizedName, Page
 from pipway.simple.read import read_page
 from pipway.trace import Trace
@@ -149,14 +149,14 @@ class Remote:
         fresh = Known(
             url=response.url,
             content_type=content_type,
-            digest=await asyncio.to_thread(digest, body),
+            digest=await offload(len(body), lambda: digest(body)),
             etag=response.header("etag"),
             last_modified=response.header("last-modified"),
         )
         raw = Raw(fresh, body)
         if known and known.same_page(fresh):
             return PageReply(None, raw, age)  # no validators, or useless ones: the same bytes are the same page
-        page = await asyncio.to_thread(read_page, body, content_type=content_type, url=response.url, name=name)
+        page = await offload(len(body), lambda: read_page(body, content_type=content_type, url=response.url, name=name))
         self._learn(page)
         return PageReply(page, raw, age)
 

@@ -51,6 +51,31 @@ class Shared(Generic[K, V]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def follow(self, key: K, make: Callable[[], Coroutine[Any, Any, V]]) -> None:
+        """Start it after the running task of this key, if there is one."""
+        if self._closed:
+            raise stopping()
+        previous = self._tasks.get(key)
+
+        async def run() -> V:
+            if previous is not None:
+                await asyncio.wait({previous})
+            return await make()
+
+        task = asyncio.create_task(run())
+        self._tasks[key] = task
+        task.add_done_callback(lambda done: self._done(key, done))
+
+    async def wait(self, key: K) -> None:
+        """Until nothing runs for this key; how it ended is the business of whoever started it."""
+        while task := self._tasks.get(key):
+            await asyncio.wait({task})
+
+    async def finish(self) -> None:
+        """Let what runs come to its end; later starts are refused."""
+        self._closed = True
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
     def _done(self, key: K, task: asyncio.Task[V]) -> None:
         if self._tasks.get(key) is task:
             del self._tasks[key]

@@ -33,6 +33,11 @@ _DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 
 _LONGEST = 8192
 
+#: What nearly every file URL looks like, in one look: no percent sign, no query, nothing that begins with a dot.
+_ORDINARY = re.compile(
+    r"(https?)://([A-Za-z0-9][A-Za-z0-9.-]{0,252}(?::[0-9]{1,5})?)((?:/[A-Za-z0-9_][A-Za-z0-9._~!$&'()*+,;=:@-]*)+)"
+)
+
 
 def link(url: str) -> str | None:
     """Our absolute path (with query) for an upstream file URL without fragment; None when it can have none.
@@ -40,10 +45,14 @@ def link(url: str) -> str | None:
     None: not http or https, userinfo, dot segments, no path, an empty query, longer than 8192 characters, or a
     character that RFC 3986 forbids. The inverse is `unlink`.
     """
+    if len(url) > _LONGEST:
+        return None
+    if ordinary := _ORDINARY.fullmatch(url):
+        return f"{PREFIX}{ordinary[1]}/{ordinary[2]}{ordinary[3]}"
     scheme, _, rest = url.partition("://")
     authority, slash, tail = rest.partition("/")
     path, mark, query = (slash + tail).partition("?")
-    if not _sound(scheme, authority, path, query) or len(url) > _LONGEST or (mark and not query):
+    if not _sound(scheme, authority, path, query) or (mark and not query):
         return None
     return f"{PREFIX}{scheme}/{_escape(authority)}{path}{mark}{query}"
 

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
+from pipway.offload import offload
 from pipway.simple.page import Page
 
 
@@ -42,10 +43,11 @@ class Representations:
         """Bytes of bodies held now."""
         return self._size
 
-    async def get(self, page: Page, kind: Hashable, build: Callable[[], bytes]) -> Representation:
-        """The bytes of `page` as `kind`; `build` makes them in a thread unless this very page object has them already.
+    async def get(self, page: Page, kind: Hashable, build: Callable[[], bytes], *, weight: int) -> Representation:
+        """The bytes of `page` as `kind`; `build` makes them unless this very page object has them already.
 
-        Whatever `build` raises reaches everyone who waits for it, and is not remembered.
+        `weight` (about the bytes to be made) decides whether that takes a thread. Whatever `build` raises reaches
+        everyone who waits for it, and is not remembered.
         """
         key = (page.name, kind)
         kept = self._kept.get(key)
@@ -54,7 +56,7 @@ class Representations:
             return kept.representation
         making = self._making.get(key)
         if making is None or making[0] is not page:
-            future = asyncio.get_running_loop().run_in_executor(None, _make, build)
+            future = asyncio.ensure_future(offload(weight, lambda: _make(build)))
             making = self._making[key] = (page, future)
             future.add_done_callback(lambda done: self._finish(key, page, done))
         # Shielded: a client that leaves must not take the page from the others.

@@ -17,7 +17,7 @@ from pipway.index.base import Index, Listing
 from pipway.simple import negotiate, write
 from pipway.simple.names import normalize
 from pipway.simple.negotiate import Encoding, Form
-from pipway.simple.page import File, NormalizedName, Page
+from pipway.simple.page import NormalizedName, Page
 from pipway.web import freshness, links
 from pipway.web.encoding import compress
 from pipway.web.heads import Field, head
@@ -28,6 +28,8 @@ from pipway.wire.answer import Answer, Prepared, Request, Streamed
 from pipway.wire.problem import problem
 
 _VARY = "Accept, Accept-Encoding"
+#: About the bytes that one file adds to a page.
+_WEIGHT = 512
 _SUFFIX = {Form.JSON: "json", Form.HTML_V1: "v1", Form.HTML: "html"}
 
 
@@ -71,7 +73,9 @@ class Simple:
         page = listing.page
         # text/html and v1+html are the same bytes and share them.
         kind = (form is Form.JSON, encoding)
-        made = await self._pages.get(page, kind, lambda: _render(page, form, encoding))
+        made = await self._pages.get(
+            page, kind, lambda: _render(page, form, encoding), weight=_WEIGHT * len(page.files)
+        )
         repeatable = not recheck and listing.outcome != "stale" and not as_spelled
         return self._respond(request, listing, made, form, encoding, repeatable)
 
@@ -113,20 +117,12 @@ class Simple:
 
 
 def _render(page: Page, form: Form, encoding: Encoding) -> bytes:
+    """What has no link here (see `links.link`) is left out: what is not servable is not advertised."""
+    paths = {file.url: path for file in page.files if (path := links.relative(file.url)) is not None}
+    if len(paths) < len(page.files):
+        page = msgspec.structs.replace(page, files=tuple(file for file in page.files if file.url in paths))
     writer = write.write_json if form is Form.JSON else write.write_html
-    return compress(writer(_linked(page), _link), encoding)
-
-
-def _link(file: File) -> str:
-    path = links.relative(file.url)
-    assert path is not None  # `_linked` left the others out
-    return path
-
-
-def _linked(page: Page) -> Page:
-    """Without files that cannot be had here (see `links.link`): what is not servable is not advertised."""
-    files = tuple(file for file in page.files if links.link(file.url) is not None)
-    return page if len(files) == len(page.files) else msgspec.structs.replace(page, files=files)
+    return compress(writer(page, lambda file: paths[file.url]), encoding)
 
 
 def _project_name(segment: str) -> NormalizedName:

@@ -14,14 +14,15 @@ from pipway.settings.check import advise
 from pipway.settings.table import options
 from pipway.web.app import ROUTES
 
+PAGES = pages()
 TEXTS = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
 EXAMPLES = sorted(ROOT.glob("examples/*.toml"))
 
 
-@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_generated_pages_are_up_to_date(path: Path) -> None:
     """If this fails: make docs."""
-    assert path.read_text(encoding="utf-8") == pages()[path]
+    assert path.read_text(encoding="utf-8") == PAGES[path]
 
 
 def test_every_setting_verb_and_route_is_documented() -> None:

@@ -122,9 +122,10 @@ class _Out:
         """Wait for the rest, but not for a reader that has stopped reading."""
         if self._stream is None:
             return
+        deadline = time.monotonic() + _LAST_WORDS
         with contextlib.suppress(queue.Full):
             self._queue.put(None, timeout=_LAST_WORDS)
-        self._thread.join(_LAST_WORDS)
+        self._thread.join(max(0.0, deadline - time.monotonic()))
         if not self._thread.is_alive():
             self._stream.close()
         self._stream = None

@@ -227,3 +227,10 @@ async def test_closing_while_dialling(make_client: MakeClient, serve: Serve) -> 
     with pytest.raises(PipwayError) as caught:
         await asking
     assert caught.value.code == "client-closed"
+
+
+async def test_a_failure_to_connect_lets_the_next_in_line_try(make_client: MakeClient, closed_port: int) -> None:
+    client = make_client(per_origin=1)
+    asking = [client.request("GET", f"http://127.0.0.1:{closed_port}/") for _ in range(3)]
+    results = await asyncio.gather(*asking, return_exceptions=True)
+    assert [error.code for error in results if isinstance(error, PipwayError)] == ["connection-refused"] * 3

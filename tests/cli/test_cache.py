@@ -83,6 +83,14 @@ def test_the_data_directory_may_come_from_the_environment(data: Path) -> None:
     assert json.loads(result.stdout)["blobs"] == 3
 
 
+def test_the_data_directory_may_come_from_the_settings_file(data: Path, tmp_path: Path) -> None:
+    """The cache that is looked at is the one that the server fills."""
+    config = tmp_path / "pipway.toml"
+    config.write_text(f'data = "{data}"\n')
+    result = CliRunner().invoke(app, ["info", "--json"], env={"PIPWAY_CONFIG": str(config)})
+    assert json.loads(result.stdout)["data"] == str(data)
+
+
 def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     result = run(tmp_path / "nowhere", "info")
     assert isinstance(result.exception, UsageError)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import json
+import os
 import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +21,7 @@ from typing import Annotated, Any
 import typer
 
 from pipway.errors import UsageError
-from pipway.platforms import default_data_dir
+from pipway.settings import load
 from pipway.settings.values import SIZE
 from pipway.store.base import Digest
 from pipway.store.catalog import Catalog, StoredFile, open_catalog
@@ -38,9 +39,8 @@ Data = Annotated[
     Path,
     typer.Option(
         "--data",
-        envvar="PIPWAY_DATA",
-        default_factory=default_data_dir,
-        show_default="this system's usual place",
+        default_factory=lambda: load(environ=os.environ).data,
+        show_default="the server's, by its settings",
         help="The data directory.",
     ),
 ]

@@ -18,7 +18,7 @@ is_sha256 = re.compile(r"[0-9a-fA-F]{64}").fullmatch
 
 #: Says that a URL is absolute, without userinfo, fragment or dot segments, and needs no quoting: most are.
 is_plain = re.compile(
-    r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,4})?(?:/(?!\.)[A-Za-z0-9._~!$&'()*+,;=:@%?\[\]-]*+)++"
+    r"https?://[A-Za-z0-9.-]+(?::(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?(?:/(?!\.)[A-Za-z0-9._~!$&'()*+,;=:@%?\[\]-]*+)++"
 ).fullmatch
 #: A relative path without dot segments but leading "../", and without what could make it another kind of reference.
 _RELATIVE = re.compile(r"((?:\.\./)*+)((?:(?!\.)[A-Za-z0-9._~!$&'()*+,;=@%-]++(?:/|$))++)").fullmatch

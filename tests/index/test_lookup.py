@@ -57,3 +57,21 @@ async def test_an_outage_is_not_an_absence(world: World) -> None:
     world.upstream.behave("/simple/*", rude.failing(503))
     with pytest.raises(Unavailable):
         await world.lookup.find(world.upstream.url_of(wheel))
+
+
+@pytest.mark.parametrize("respelled", ["%2B", "%2b"])
+async def test_a_client_may_spell_a_url_otherwise(world: World, respelled: str) -> None:
+    """pip re-quotes every path it asks for; a local version's "+" (PEP 440) comes as %2B."""
+    wheel = world.upstream.add_wheel("foo", "1.0+cu118")
+    url = world.upstream.url_of(wheel)
+    for spelling in (url.replace("%2B", "+"), url.replace("%2B", "+").replace("+", respelled)):
+        assert (await world.lookup.find(spelling)).sha256 == wheel.digest
+
+
+async def test_another_path_is_another_file(world: World) -> None:
+    """An encoded slash does not separate (RFC 3986 §2.2)."""
+    wheel = world.upstream.add_wheel("foo", "1.0+local")
+    url = world.upstream.url_of(wheel)
+    folder, _, last = url.rpartition("/")
+    with pytest.raises(NotFound):
+        await world.lookup.find(f"{folder}%2F{last.replace('+', '%2B')}")

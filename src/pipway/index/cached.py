@@ -182,11 +182,11 @@ class Cached:
     async def _load(self, name: NormalizedName) -> Entry | None:
         """Take a page out of the catalog, as after a restart. One that cannot be read any more is as good as none."""
         await self._stores.wait(name)
-        stored = await self._catalog.page(self._key, name)
+        stored, promises = await asyncio.gather(self._catalog.page(self._key, name), self._metadata.promises(name))
         if stored is None:
             return self._pages.get(name)  # a refresh may have brought it meanwhile
         try:
-            entry = await load(stored, name, await self._metadata.promises(name))
+            entry = await load(stored, name, promises)
         except PipwayError as error:
             self._trace.emit("page.failed", index=self._key, project=name, error=error.code)
             return None

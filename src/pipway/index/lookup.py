@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from pipway.errors import NotFound, PipwayError
 from pipway.index.base import Index, Listing
@@ -68,4 +68,15 @@ def _questions(names: Iterable[NormalizedName]) -> list[tuple[NormalizedName, bo
 
 
 def _listed(page: Page, url: str) -> File | None:
-    return page.by_url.get(url)
+    """The file of this URL, also when the client spells it otherwise: pip sends "+" as %2B and %2b as %2B."""
+    if file := page.by_url.get(url):
+        return file
+    wanted = _spelling(url)
+    name = wanted[1][-1].decode(errors="replace")
+    return next((file for file in page.files if file.filename == name and _spelling(file.url) == wanted), None)
+
+
+def _spelling(url: str) -> tuple[str, list[bytes], str]:
+    """What two spellings of one URL share (RFC 3986 §6.2.2): origin, path segments decoded one by one, query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}", [unquote_to_bytes(part) for part in parts.path.split("/")], parts.query

@@ -15,6 +15,7 @@ from pipway.index.base import Download
 from pipway.index.flight import Flight, offline
 from pipway.index.promise import Promised, Promises
 from pipway.index.ranged import NoRanges, RangedFile
+from pipway.index.recent import Recent
 from pipway.index.shared import Shared
 from pipway.index.wheel import METADATA_LIMIT, bad_wheel, read_metadata
 from pipway.platforms import read_at
@@ -23,6 +24,8 @@ from pipway.simple.page import File, NormalizedName
 from pipway.store.base import Digest
 from pipway.store.catalog import StoredFile
 from pipway.wire.answer import Source
+
+_PROMISES = 16_384  # projects whose promises are kept in memory
 
 
 async def _nobody(file: File) -> None:
@@ -38,6 +41,7 @@ class Metadata:
         self._catalog = flight.catalog
         self._trace = flight.trace
         self._shared: Shared[str, Digest] = Shared()
+        self._promises: Recent[NormalizedName, Promises] = Recent(_PROMISES)
         #: Called when `promises` of the file's project changed.
         self.changed: Callable[[File], Awaitable[None]] = _nobody
 
@@ -55,8 +59,12 @@ class Metadata:
         return found
 
     async def promises(self, name: NormalizedName) -> Promises:
-        """What was learned about a project's wheels."""
-        return Promises.decode(await self._catalog.fact(_fact(name)))
+        """What was learned about a project's wheels; asked of the catalog once, for every page of it waits for it."""
+        known = self._promises.get(name)
+        if known is None:
+            known = Promises.decode(await self._catalog.fact(_fact(name)))
+            self._promises.put(name, known, 1)
+        return known
 
     async def aclose(self) -> None:
         """Abandon what is under way."""
@@ -161,8 +169,9 @@ class Metadata:
         """Remember it for every project this file may belong to, and tell whoever shows the promise."""
         try:
             for name in map(NormalizedName, project_candidates(file.filename)):
-                before = await self.promises(name)
-                await self._catalog.keep_fact(_fact(name), change(before).encode())
+                learned = change(await self.promises(name))
+                self._promises.put(name, learned, 1)
+                await self._catalog.keep_fact(_fact(name), learned.encode())
             await self.changed(file)
         except PipwayError as error:
             self._trace.emit("page.unstored", index=self._flight.upstream.name, project="", error=error.code)

@@ -13,8 +13,8 @@ V = TypeVar("V")
 class Recent(Generic[K, V]):
     """Values with weights; the newest value stays even when it alone is too heavy."""
 
-    def __init__(self, limit: int, dropped: Callable[[V], None]) -> None:
-        """`limit` in the unit of the weights (bytes here); `dropped` is told of every value that leaves."""
+    def __init__(self, limit: int, dropped: Callable[[V], object] = id) -> None:
+        """`limit` in the unit of the weights; `dropped` is told of every value that leaves."""
         self._limit = limit
         self._dropped = dropped
         self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()

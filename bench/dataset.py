@@ -24,8 +24,14 @@ class Dataset:
     digests: dict[str, str]
 
 
-def wheel_name(project: str, version: str) -> str:
-    return f"{project.replace('-', '_')}-{version}-py3-none-any.whl"
+#: Real projects publish some forty wheels per version; so does ours.
+TAGS = tuple(f"cp3{minor}-cp3{minor}-{system}" for minor in (8, 9, 10, 11, 12, 13, 14) for system in (
+    "manylinux_2_17_x86_64", "manylinux_2_17_aarch64", "musllinux_1_2_x86_64", "macosx_11_0_arm64", "win_amd64",
+    "win32"))  # fmt: skip
+
+
+def wheel_name(project: str, version: str, tag: str = "py3-none-any") -> str:
+    return f"{project.replace('-', '_')}-{version}-{tag}.whl"
 
 
 def _content(size: int, seed: str) -> bytes:
@@ -33,8 +39,10 @@ def _content(size: int, seed: str) -> bytes:
     return (block * (size // len(block) + 1))[:size]
 
 
-def _entry(project: str, version: str, base: str, digest: str, size: int) -> dict[str, object]:
-    name = wheel_name(project, version)
+def _entry(
+    project: str, version: str, base: str, digest: str, size: int, tag: str = "py3-none-any"
+) -> dict[str, object]:
+    name = wheel_name(project, version, tag)
     return {
         "core-metadata": {"sha256": hashlib.sha256(name.encode()).hexdigest()},
         "filename": name,
@@ -83,7 +91,14 @@ def make(root: Path, base: str) -> Dataset:
         _write_page(root, f"file-{label}", [entry])
     for project, count in PAGES.items():
         entries = [
-            _entry(project, f"1.{i}", base, hashlib.sha256(f"{project}{i}".encode()).hexdigest(), 1000 + i)
+            _entry(
+                project,
+                f"1.{i // len(TAGS)}",
+                base,
+                hashlib.sha256(f"{project}{i}".encode()).hexdigest(),
+                1000 + i,
+                TAGS[i % len(TAGS)],
+            )
             for i in range(count)
         ]
         _write_page(root, project, entries)

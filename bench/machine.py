@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
-SERVER_CORE, LOAD_CORE = "0", "1"
+SERVER_CORE, LOAD_CORE, ANY_CORE = "0", "1", "0,1"
 
 
 def free_port() -> int:

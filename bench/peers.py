@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from machine import LOAD_CORE, Running, free_port, running
+from machine import LOAD_CORE, SERVER_CORE, Running, free_port, running
 
 VERSIONS = {
     "devpi": ("devpi-server==6.20.3", "setuptools<81"),
@@ -66,7 +66,7 @@ def nginx(
     command = ["nginx", "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf", "-g", "user root;"]
     if os.geteuid() != 0:
         command = command[:-2]
-    with running(name, command, port, log=folder / "out.log", core=core or "0") as server_process:
+    with running(name, command, port, log=folder / "out.log", core=core or SERVER_CORE) as server_process:
         yield server_process
 
 
@@ -90,7 +90,7 @@ def from_memory(path: str, body: bytes) -> str:
 
 
 @contextmanager
-def proxy_cache(folder: Path, upstream: str) -> Iterator[Running]:
+def proxy_cache(folder: Path, upstream: str, core: str = SERVER_CORE) -> Iterator[Running]:
     """nginx as a caching reverse proxy of the origin, as hauntsaninja/nginx_pypi_cache and others set it up."""
     http = (
         f"proxy_cache_path {folder}/cache keys_zone=k:10m levels=1:2 max_size=10g use_temp_path=off; "
@@ -101,18 +101,18 @@ def proxy_cache(folder: Path, upstream: str) -> Iterator[Running]:
         "proxy_cache k; proxy_cache_lock on; proxy_cache_valid 200 10m; "
         "proxy_cache_key $uri$http_accept$http_accept_encoding; }"
     )
-    with nginx("nginx proxy_cache", folder, http=http, server=server) as cache:
+    with nginx("nginx proxy_cache", folder, http=http, server=server, core=core) as cache:
         yield cache
 
 
 @contextmanager
-def pipway(folder: Path, upstream: str, *options: str) -> Iterator[Running]:
+def pipway(folder: Path, upstream: str, core: str = SERVER_CORE) -> Iterator[Running]:
     """This project, as `pipway serve` starts it, with its access log written to a file and metrics on."""
     port = free_port()
     command = [sys.executable, "-m", "pipway", "serve", "--listen", f"127.0.0.1:{port}", "--data", folder / "data"]
-    command += ["--upstream", f"origin={upstream}/simple/", "--log-format", "json", *options]
+    command += ["--upstream", f"origin={upstream}/simple/", "--log-format", "json"]
     folder.mkdir(parents=True, exist_ok=True)
-    with running("pipway", command, port, log=folder / "access.log") as server:
+    with running("pipway", command, port, log=folder / "access.log", core=core) as server:
         yield server
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -275,7 +276,9 @@ def labelled(encoding: str = "gzip") -> Behaviour:
     """The honest bytes with a Content-Encoding that does not belong there (a .tar.gz called gzip-encoded)."""
 
     async def label(exchange: Exchange) -> None:
-        await exchange.answer(replace(exchange.reply, headers=exchange.reply.headers | {"Content-Encoding": encoding}))
+        honest = exchange.reply
+        body = gzip.decompress(honest.body) if "Content-Encoding" in honest.headers else honest.body
+        await exchange.answer(replace(honest, body=body, headers=honest.headers | {"Content-Encoding": encoding}))
 
     return label
 

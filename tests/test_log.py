@@ -15,14 +15,12 @@ from typing import Any
 import pytest
 
 from pipway.log import Level, Log, Style, level_of
-from pipway.trace import RequestRecord, Trace
+from pipway.trace import Answered, RequestRecord, Trace
 
 
 def record(**changes: Any) -> RequestRecord:
-    usual = RequestRecord(
-        1763683200.25, "127.0.0.1", "GET", "/simple/idna/", 200, 12345, 0.0042, "hit", 'pip/26.0 {"ci":null}'
-    )
-    return usual._replace(**changes)
+    usual = Answered("GET", "/simple/idna/", 200, 12345, "hit", 'pip/26.0 {"ci":null}')
+    return RequestRecord(1763683200.25, 0.0042, "127.0.0.1", usual._replace(**changes))
 
 
 def written(path: Path, style: Style, *records: RequestRecord, level: Level = "info", **events: dict[str, Any]) -> str:
@@ -166,9 +164,9 @@ def test_closing_writes_what_waits(tmp_path: Path) -> None:
 CHILD = """
 import sys
 from pipway.log import Log
-from pipway.trace import RequestRecord
+from pipway.trace import Answered, RequestRecord
 log = Log()
-record = RequestRecord(1.0, "127.0.0.1", "GET", "/simple/idna/", 200, 10, 0.1, "hit", "pip/26.0")
+record = RequestRecord(1.0, 0.1, "127.0.0.1", Answered("GET", "/simple/idna/", 200, 10, "hit", "pip/26.0"))
 for _ in range(int(sys.argv[1])):
     log.requests([record] * 100)
     log.event("server.ready", {"url": "http://127.0.0.1/"})

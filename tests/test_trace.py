@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipway.trace import Facts, RequestRecord, Trace
+from pipway.trace import Answered, Facts, RequestRecord, Trace
 
 
 def record(target: str) -> RequestRecord:
-    return RequestRecord(1.0, "127.0.0.1", "GET", target, 200, 10, 0.1, "hit", "pip/26.0")
+    return RequestRecord(1.0, 0.1, "127.0.0.1", Answered("GET", target, 200, 10, "hit", "pip/26.0"))
 
 
 def test_every_listener_gets_every_event_at_once() -> None:
@@ -44,7 +44,7 @@ def test_requests_are_handed_over_together() -> None:
     append(record("/c"))  # the same bound method keeps working after a flush
     trace.flush()
     trace.flush()
-    assert [[item.target for item in batch] for batch in batches] == [["/a", "/b"], ["/c"]]
+    assert [[item.answered.target for item in batch] for batch in batches] == [["/a", "/b"], ["/c"]]
 
 
 def test_requests_that_come_while_a_batch_is_delivered_wait_for_the_next() -> None:
@@ -53,7 +53,7 @@ def test_requests_that_come_while_a_batch_is_delivered_wait_for_the_next() -> No
     batches: list[list[str]] = []
 
     def listener(records: Sequence[RequestRecord]) -> None:
-        batches.append([item.target for item in records])
+        batches.append([item.answered.target for item in records])
         if len(batches) == 1:
             trace.request(record("/late"))
 

@@ -15,14 +15,15 @@ import threading
 import time
 from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal, TypeVar, cast
 
 import msgspec
 import structlog
 
 from pipway.redact import HIDDEN, redact
-from pipway.trace import Facts, RequestRecord
+from pipway.trace import Answered, Facts, RequestRecord
 
+T = TypeVar("T")
 Style = Literal["auto", "human", "json"]
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -152,16 +153,16 @@ class _Out:
 _PLAIN = re.compile(r"[A-Za-z0-9/._~%+:,=-]+").fullmatch
 
 
-class _Clients(dict[str, str]):
-    """User-Agent as sent → as shown."""
+class _Known(dict[Answered, T]):
+    """Answers and how they are shown. Most answers are repeated, and their part of the line with them."""
 
-    def __init__(self, show: Callable[[str], str]) -> None:
+    def __init__(self, show: Callable[[Answered], T]) -> None:
         self._show = show
 
-    def __missing__(self, client: str) -> str:
-        if len(self) >= 1000:  # whoever makes up a new name for every request
+    def __missing__(self, answered: Answered) -> T:
+        if len(self) >= 4096:  # whoever asks for something new each time
             self.clear()
-        shown = self[client] = self._show(client)
+        shown = self[answered] = self._show(answered)
         return shown
 
 
@@ -181,22 +182,29 @@ class _JsonAccess:
     """The names are those of the other JSON lines. Made by hand: an object each costs more than its line."""
 
     def __init__(self) -> None:
-        self._clients = _Clients(lambda client: _quoted(redact(client)))
+        self._known = _Known(_as_json)
 
     def __call__(self, records: Sequence[RequestRecord]) -> bytes:
-        clients, lines = self._clients, []
+        known, lines = self._known, []
         second, stamp = -1, ""
-        for when, peer, method, target, status, sent, seconds, outcome, client in records:
+        for when, seconds, peer, answered in records:
             if (whole := int(when)) != second:
                 second, stamp = whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-            # A plain path holds no secret and needs no escape.
-            shown = f'"{target}"' if _PLAIN(target) else _quoted(redact(target))
             lines.append(
                 f'{{"timestamp":"{stamp}.{int((when - whole) * 1000):03d}Z","level":"info","event":"request"'
-                f',"peer":"{peer}","method":"{method}","target":{shown},"status":{status},"sent":{sent}'
-                f',"seconds":{seconds:.6f},"outcome":"{outcome}","client":{clients[client]}}}\n'
+                f',"peer":"{peer}","seconds":{seconds:.6f},{known[answered]}}}\n'
             )
         return "".join(lines).encode()
+
+
+def _as_json(answered: Answered) -> str:
+    method, target, status, sent, outcome, client = answered
+    # A plain path holds no secret and needs no escape.
+    shown = f'"{target}"' if _PLAIN(target) else _quoted(redact(target))
+    return (
+        f'"method":{_quoted(method)},"target":{shown},"status":{status},"sent":{sent},"outcome":"{outcome}"'
+        f',"client":{_quoted(redact(client))}'
+    )
 
 
 _WIDE = 64  # characters of a target shown to a person; a file URL is longer, and its ends say enough
@@ -205,27 +213,29 @@ _HUES = {2: "32", 3: "36", 4: "33", 5: "31"}
 
 class _HumanAccess:
     def __init__(self, colours: bool) -> None:
-        self._clients = _Clients(lambda client: _printable(redact(client.partition(" ")[0])) or "-")
-        self._codes = {
-            status: f"\x1b[{_HUES.get(status // 100, '0')}m{status}\x1b[0m" if colours else str(status)
-            for status in range(100, 1000)
-        }
+        self._colours = colours
+        self._known = _Known(self._as_words)
 
     def __call__(self, records: Sequence[RequestRecord]) -> bytes:
-        clients, codes, lines = self._clients, self._codes, []
+        known, lines = self._known, []
         second, stamp = -1, ""
-        for when, peer, method, target, status, sent, seconds, outcome, client in records:
+        for when, seconds, peer, answered in records:
             if (whole := int(when)) != second:
                 second, stamp = whole, time.strftime("%H:%M:%S", time.localtime(whole))
-            shown = target if _PLAIN(target) else _printable(redact(target))
-            if len(shown) > _WIDE:
-                shown = f"{shown[: shown.find('/', 1) + 1]}…/{shown.rpartition('/')[2]}"
-            size = f"{sent} B" if sent < 1000 else f"{sent / 1000:.1f} kB" if sent < 1e6 else f"{sent / 1e6:.1f} MB"
-            lines.append(
-                f"{stamp} {codes.get(status, status)} {outcome:<6} {method} {shown}  {size} {seconds * 1000:.1f} ms"
-                f"  {peer} {clients[client]}\n"
-            )
+            before, after = known[answered]
+            lines.append(f"{stamp} {before} {seconds * 1000:.1f} ms  {peer} {after}\n")
         return "".join(lines).encode()
+
+    def _as_words(self, answered: Answered) -> tuple[str, str]:
+        """What stands before the milliseconds and the peer, and what after."""
+        method, target, status, sent, outcome, client = answered
+        code = f"\x1b[{_HUES.get(status // 100, '0')}m{status}\x1b[0m" if self._colours else str(status)
+        shown = target if _PLAIN(target) else _printable(redact(target))
+        if len(shown) > _WIDE:
+            shown = f"{shown[: shown.find('/', 1) + 1]}…/{shown.rpartition('/')[2]}"
+        size = f"{sent} B" if sent < 1000 else f"{sent / 1000:.1f} kB" if sent < 1e6 else f"{sent / 1e6:.1f} MB"
+        tool = _printable(redact(client.partition(" ")[0])) or "-"
+        return f"{code} {outcome:<6} {_printable(method)} {shown}  {size}", tool
 
 
 # Ordinary events: structlog's pipeline of processors.

@@ -14,18 +14,24 @@ Facts = Mapping[str, Any]
 Listener = Callable[[str, Facts], None]
 
 
-class RequestRecord(NamedTuple):
-    """One answered request, as the access log and the metrics need it."""
+class Answered(NamedTuple):
+    """What was asked and answered: the part of a record that is the same each time an answer is repeated."""
 
-    when: float  #: seconds since the epoch, when the answer was complete
-    peer: str  #: address of the client
     method: str
     target: str  #: as sent, without userinfo
     status: int
     sent: int  #: body bytes written
-    seconds: float  #: from the request's last byte to the answer's last byte handed to the kernel
     outcome: str  #: "hit", "miss", "joined", "stale", "error", "other"
     client: str  #: User-Agent, at most 200 characters
+
+
+class RequestRecord(NamedTuple):
+    """One answered request, as the access log and the metrics need it."""
+
+    when: float  #: seconds since the epoch, when the answer was complete
+    seconds: float  #: from the request's last byte to the answer's last byte handed to the kernel
+    peer: str  #: address of the client
+    answered: Answered
 
 
 RequestListener = Callable[[Sequence[RequestRecord]], None]

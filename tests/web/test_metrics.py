@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipway.trace import RequestRecord, Trace
+from pipway.trace import Answered, RequestRecord, Trace
 from pipway.web.metrics import Metrics, kind_of
 
 
-def record(target: str = "/simple/demo/", **facts: object) -> RequestRecord:
-    known: dict[str, object] = {
-        "when": 0.0,
-        "peer": "127.0.0.1",
-        "method": "GET",
-        "target": target,
-        "status": 200,
-        "sent": 10,
-        "seconds": 0.0002,
-        "outcome": "hit",
-        "client": "pip/26.2",
-    }
-    return RequestRecord(**{**known, **facts})  # type: ignore[arg-type]
+def record(target: str = "/simple/demo/", seconds: float = 0.0002, **facts: Any) -> RequestRecord:
+    answered = Answered("GET", target, 200, 10, "hit", "pip/26.2")
+    return RequestRecord(0.0, seconds, "127.0.0.1", answered._replace(**facts))
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

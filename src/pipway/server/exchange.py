@@ -19,6 +19,7 @@ from pipway.server.body import IncomingBody
 from pipway.server.outlet import Outlet
 from pipway.server.shared import Shared
 from pipway.server.transfer import Transfer
+from pipway.trace import Answered
 from pipway.wire import chunked
 from pipway.wire.answer import Answer, Prepared, Request, Slice, Streamed
 from pipway.wire.problem import problem
@@ -200,9 +201,8 @@ class Exchange:
 
     def _report(self) -> None:
         target, client = self.names()
-        self.shared.report(
-            self.peer, self.head.method, target, self.status, self.sent, self._started, self.outcome, client
-        )
+        answered = Answered(self.head.method, target, self.status, self.sent, self.outcome, client)
+        self.shared.report(self.peer, self._started, answered)
 
 
 def scrub(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pipway.trace import Answered
 from pipway.wire.answer import Lease, Prepared, Slice, Source
 from pipway.wire.requests import Head
 
@@ -21,7 +22,7 @@ class HotEntry:
     """One answer, with everything about it that is the same every time already worked out."""
 
     __slots__ = (
-        "body", "client", "head", "lease", "length", "method", "outcome", "reopen", "start", "status", "target", "used",
+        "answered", "body", "head", "lease", "length", "reopen", "start", "used",
     )  # fmt: skip
 
     def __init__(self, answer: Prepared | Slice, head: Head, record: tuple[str, str]) -> None:
@@ -34,10 +35,10 @@ class HotEntry:
         self.start, self.length = 0, len(self.body)
         if isinstance(answer, Slice) and not silent:
             self.reopen, self.start, self.length = answer.reopen, answer.start, answer.length
-        self.method = head.method
-        self.target, self.client = record
-        self.status = answer.status
-        self.outcome = "stale" if answer.outcome == "stale" else "hit"
+        target, client = record
+        outcome = "stale" if answer.outcome == "stale" else "hit"
+        #: What the log and the metrics get of a whole answer.
+        self.answered = Answered(head.method, target, answer.status, self.length, outcome, client)
         self.used = False
 
     @property

@@ -19,7 +19,7 @@ from pipway.server.hot import HotEntry
 from pipway.server.outlet import SMALL, Outlet
 from pipway.server.repeat import Repeat
 from pipway.server.shared import Shared
-from pipway.trace import RequestRecord
+from pipway.trace import Answered, RequestRecord
 from pipway.wire import requests
 from pipway.wire.answer import Source
 from pipway.wire.problem import problem
@@ -145,13 +145,8 @@ class Http1(asyncio.Protocol):
             self._repeat.pump()
             return True
         self.deadline = now + self._idle_seconds
-        latency = monotonic() - now
-        when, sent = now + self._clock.offset, len(body)
-        # fmt: off
-        self._record(_make_record(RequestRecord, (
-            when, self.peer, entry.method, entry.target, entry.status, sent, latency, entry.outcome, entry.client,
-        )))
-        # fmt: on
+        record = (now + self._clock.offset, monotonic() - now, self.peer, entry.answered)
+        self._record(_make_record(RequestRecord, record))
         return True
 
     def _answer_hot_file(self, key: bytes, entry: HotEntry, now: float) -> bool:
@@ -297,7 +292,8 @@ class Http1(asyncio.Protocol):
     def _refuse(self, error: PipwayError) -> None:
         """Answer bytes that are no request we take, and end: what follows them cannot be trusted."""
         answer = problem(error)
-        self.shared.report(self.peer, "-", "-", answer.status, len(answer.body), monotonic(), "error", "")
+        answered = Answered("-", "-", answer.status, len(answer.body), "error", "")
+        self.shared.report(self.peer, monotonic(), answered)
         self._outlet.write(answer.head, self._clock.close, answer.body)
         self._end()
 

@@ -74,8 +74,7 @@ class Repeat:
         if self._source is not None:
             sent = self._transfer.position - entry.start if self._transfer is not None else 0
             self._source.close()
-        outcome = entry.outcome if whole else "error"
-        self._shared.report(
-            self._peer, entry.method, entry.target, entry.status, sent, self._started, outcome, entry.client
-        )
+        usual = entry.answered
+        answered = usual if whole else usual._replace(sent=sent, outcome="error")
+        self._shared.report(self._peer, self._started, answered)
         self._over(whole)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from pipway.server.hot import HotAnswers
 from pipway.server.limits import Limits
 from pipway.server.shelf import Shelf
-from pipway.trace import RequestRecord, Trace
+from pipway.trace import Answered, RequestRecord, Trace
 from pipway.wire import heads
 from pipway.wire.answer import Answer, Request
 
@@ -80,14 +80,10 @@ class Shared:
         if self.stopping and not self.guests:
             self.empty.set()
 
-    def report(
-        self, peer: str, method: str, target: str, status: int, sent: int, started: float, outcome: str, client: str
-    ) -> None:
+    def report(self, peer: str, started: float, answered: Answered) -> None:
         """One request is answered; `started` in monotonic seconds."""
         now = time.monotonic()
-        self.trace.request(
-            RequestRecord(now + self.clock.offset, peer, method, target, status, sent, now - started, outcome, client)
-        )
+        self.trace.request(RequestRecord(now + self.clock.offset, now - started, peer, answered))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` beside the connections; `stop` waits for it."""

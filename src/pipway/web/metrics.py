@@ -7,7 +7,7 @@ are bounded: whatever a client or an upstream chooses freely is folded into "oth
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TypeVar
@@ -17,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from pipway import __version__
-from pipway.trace import Facts, RequestRecord, Trace
+from pipway.trace import Answered, Facts, RequestRecord, Trace
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -43,6 +43,18 @@ class _Timing:
         self.total = 0.0
         self.sent = 0
 
+    def add(self, seconds: list[float], sent: int) -> None:
+        """Count answers of `sent` bytes each; sorts `seconds`."""
+        seconds.sort()
+        below = 0
+        for place, bound in enumerate(BUCKETS):
+            reached = bisect_right(seconds, bound, below)
+            self.buckets[place] += reached - below
+            below = reached
+        self.buckets[-1] += len(seconds) - below
+        self.total += sum(seconds)
+        self.sent += sent * len(seconds)
+
 
 class Metrics(Collector):
     """Listens to a `Trace`; `text` renders what it heard."""
@@ -67,14 +79,14 @@ class Metrics(Collector):
 
     def requests(self, records: Sequence[RequestRecord]) -> None:
         """Count a batch of answered requests."""
-        counts, timings = self._requests, self._timings
-        for record in records:
-            kind = kind_of(record.target)
-            counts[record.method, record.status, record.outcome, kind] += 1
-            timing = timings[kind]
-            timing.buckets[bisect_left(BUCKETS, record.seconds)] += 1
-            timing.total += record.seconds
-            timing.sent += record.sent
+        groups: defaultdict[Answered, list[float]] = defaultdict(list)
+        for record in records:  # most of a batch repeats a few answers
+            groups[record[3]].append(record[1])
+        counts = self._requests
+        for answered, seconds in groups.items():
+            kind = kind_of(answered.target)
+            counts[answered.method, answered.status, answered.outcome, kind] += len(seconds)
+            self._timings[kind].add(seconds, answered.sent)
         if len(counts) > _MOST:  # someone invents methods
             self._requests = Counter()
             for (method, status, outcome, kind), count in counts.items():

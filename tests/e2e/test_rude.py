@@ -108,13 +108,14 @@ PAGE_CASES = [
 
 @pytest.mark.parametrize("case", PAGE_CASES, ids=lambda case: case.name.replace(" ", "-"))
 def test_page(case: PageCase, upstream: Upstream, tmp_path: Path) -> None:
-    """An outage is 502 or 503 with a reason, never 404, never a page with fewer files; other projects go on working."""
+    """An outage is 502 or 503 with a reason, never 404, never a page with fewer files; the server lives on."""
     upstream.behave("/simple/foo/", case.behaviour, times=case.times)
     data = tmp_path / "data"
     with serving(data, source(upstream), settings=HURRIED) as server:
         began = time.monotonic()
         answer = server.get("/simple/foo/", accept=JSON)
         assert time.monotonic() - began < ANSWERED
+        assert server.get("/health").status == 200
         if case.served:
             assert answer.status == 200
             assert upstream.project("foo").files[0].digest.encode() in answer.body

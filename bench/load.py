@@ -57,9 +57,10 @@ class Fetched:
     length: int
     first_byte: float
     total: float
+    body: bytes = b""  #: only if it was to be kept
 
 
-def fetch(url: str, headers: dict[str, str] | None = None) -> Fetched:
+def fetch(url: str, headers: dict[str, str] | None = None, *, keep: bool = False) -> Fetched:
     """GET on a new connection; times are in seconds from before the connect."""
     parts = urlsplit(url)
     started = time.perf_counter()
@@ -69,12 +70,14 @@ def fetch(url: str, headers: dict[str, str] | None = None) -> Fetched:
         connection.request("GET", path, headers=headers or {})
         response = connection.getresponse()
         first = time.perf_counter() - started
-        length = 0
+        length, kept = 0, []
         while block := response.read(1 << 20):
             length += len(block)
+            if keep:
+                kept.append(block)
         total = time.perf_counter() - started
         found = {name.lower(): value for name, value in response.getheaders()}
-        return Fetched(response.status, found, length, first, total)
+        return Fetched(response.status, found, length, first, total, b"".join(kept))
     finally:
         connection.close()
 

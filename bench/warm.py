@@ -71,16 +71,19 @@ def compare(data: Dataset, upstream: str, folder: Path, *, rounds: int, seconds:
     """pipway against each nginx variant, interleaved round by round so that the machine's drift hits all alike."""
     chosen = [case for case in cases(data) if only in case.name]
     results: dict[tuple[str, str], list[Rate]] = {}
-    static = peers.exact(data.root, PAGES)
     with ExitStack() as stack:
+        pipway = stack.enter_context(peers.pipway(folder / "pipway", upstream))
+        root = same_bytes(data, pipway, folder / "same")
+        static = peers.exact(root, PAGES)
         servers = [
             stack.enter_context(peers.nginx(name, folder / name, http=http, server=static))
             for name, http in peers.VARIANTS.items()
         ]
-        body = (data.root / "simple" / MEMORY_PAGE / "index.json").read_bytes()
-        memory = peers.from_memory(f"/simple/{MEMORY_PAGE}/", body)
+        memory = peers.from_memory(
+            f"/simple/{MEMORY_PAGE}/", (root / "simple" / MEMORY_PAGE / "index.json").read_bytes()
+        )
         servers.append(stack.enter_context(peers.nginx("nginx-mem", folder / "nginx-mem", server=memory)))
-        servers.append(stack.enter_context(peers.pipway(folder / "pipway", upstream)))
+        servers.append(pipway)
         for case in chosen:
             for _ in range(rounds):
                 for server in servers:
@@ -90,6 +93,19 @@ def compare(data: Dataset, upstream: str, folder: Path, *, rounds: int, seconds:
                     results.setdefault((case.name, server.name), []).append(rate)
             say(f"  {case.name}: done")
     return [Measured(case, server, rates) for (case, server), rates in results.items()]
+
+
+def same_bytes(data: Dataset, pipway: Running, root: Path) -> Path:
+    """A folder for nginx with the very pages that pipway serves, plain and compressed, and the origin's files."""
+    root.mkdir()
+    (root / "packages").symlink_to(data.root / "packages")
+    for page in PAGES:
+        target = root / "simple" / page
+        target.mkdir(parents=True)
+        for name, coding in (("index.json", "identity"), ("index.json.gz", "gzip")):
+            asked = {"Accept": JSON, "Accept-Encoding": coding}
+            (target / name).write_bytes(fetch(f"{pipway.url}/simple/{page}/", asked, keep=True).body)
+    return root
 
 
 def one(server: Running, case: Case, upstream: str, seconds: float) -> Rate:

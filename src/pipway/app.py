@@ -224,7 +224,7 @@ def _freshness(settings: Settings) -> Freshness:
         ttl=cache.page_ttl,
         swr=cache.stale_while_revalidate,
         patience=cache.patience,
-        stale_limit=cache.stale_if_error,
+        stale_limit=cache.stale_if_error or None,  # what was seen once stays installable
         negative=cache.negative_ttl,
     )
 

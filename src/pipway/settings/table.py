@@ -80,7 +80,7 @@ class Cache:
         DURATION, 5 * MINUTE, "How long after that it is still served at once while it is refreshed behind the scenes."
     )
     stale_if_error: float = _setting(
-        DURATION, 30 * DAY, "How long a stored page is served when upstream fails or cannot be reached."
+        DURATION, 0.0, "How long a stored page is served when upstream fails or cannot be reached; 0 is for ever."
     )
     negative_ttl: float = _setting(DURATION, MINUTE, "How long upstream's own 404 is believed.")
     patience: float = _setting(

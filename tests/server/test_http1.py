@@ -165,6 +165,8 @@ async def test_a_stream_that_breaks_is_never_taken_for_whole(start: Start) -> No
         raw = b""
     assert not raw.endswith(b"0\r\n\r\n")
     assert "answer.broken" in world.events
+    with pytest.raises(ConnectionResetError):  # to HTTP/1.0 an orderly end would be the end of the body
+        await world.talk(b"GET / HTTP/1.0\r\n\r\n", eof=False)
 
 
 async def test_who_expects_100_continue_gets_it_before_sending(start: Start) -> None:

@@ -281,6 +281,8 @@ class Http1(asyncio.Protocol):
             return
         self._ending, self._idle = True, False
         self._buffer.clear()
+        if self._transport.is_closing():
+            return  # reset: uvloop would still send an orderly end, and HTTP/1.0 take the part for the whole
         if self._half or not self._transport.can_write_eof():
             self._transport.close()
             return

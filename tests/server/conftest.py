@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -93,6 +95,12 @@ class World:
         finally:
             writer.close()
             await writer.wait_closed()
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Leave with RST. A client that only ends what it sends may still want its answer (RFC 9112 §9.6)."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 Start = Callable[..., Awaitable[World]]

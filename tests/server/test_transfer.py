@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.server.conftest import GET, LAST, Start, World, read_responses
+from tests.server.conftest import GET, LAST, Start, World, read_responses, reset
 
 from pipway import platforms
 from pipway.errors import BadUpstream, Unavailable
@@ -145,8 +143,7 @@ async def test_a_client_that_leaves_while_waiting_closes_the_source(start: Start
     reader, writer = await world.connect()
     writer.write(GET % b"")
     await reader.readuntil(b"\r\n\r\n")
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
+    reset(writer)
     while not source.closed:
         await asyncio.sleep(0)
     assert source.closed == 1

@@ -191,6 +191,17 @@ async def test_no_failure_is_ever_an_absence(world: World, status: int) -> None:
         await world.index.project(FOO)
 
 
+async def test_many_clients_and_a_401_are_one_question_and_over_when_it_is_over(world: World) -> None:
+    """index-protocol §10.7 (uv#17485, uv#5600): a cold burst meets a login once, and no answer of it is kept."""
+    world.upstream.add_wheel("foo")
+    world.upstream.behave(PAGE, rude.answering(401, WWW_Authenticate="Basic"))
+    answers = await asyncio.gather(*(world.index.project(FOO) for _ in range(50)), return_exceptions=True)
+    assert {type(answer) for answer in answers} == {Unavailable}
+    assert world.asked(PAGE) == 1
+    world.upstream.heal()
+    assert (await world.index.project(FOO)).page.files
+
+
 async def test_a_restart_with_the_upstream_gone_serves_everything_seen(world: World) -> None:
     world.upstream.add_wheel("foo")
     before = await world.index.project(FOO)

@@ -54,6 +54,30 @@ async def test_a_failing_upstream_never_lets_a_later_one_answer(world: World, ot
     assert other.requests == []
 
 
+async def test_a_warm_page_of_a_later_upstream_asks_nobody_until_its_time_is_up(world: World, other: Upstream) -> None:
+    """index-protocol §10.4, §10.5 (AK#2302, AK PR#1070): merging costs a warm request nothing and bypasses no TTL."""
+    other.cache_control = "max-age=60"
+    other.add_wheel("foo")
+    await world.index.project(FOO)
+    asked = len(world.upstream.requests), len(other.requests)
+    world.clock.advance(59)
+    assert (await world.index.project(FOO)).outcome == "hit"
+    assert (len(world.upstream.requests), len(other.requests)) == asked
+    other.add_wheel("foo", "2.0")
+    world.clock.advance(600 + 301)
+    assert len((await world.index.project(FOO)).page.files) == 2
+
+
+async def test_a_dead_fallback_harms_only_what_it_alone_could_answer(world: World, other: Upstream) -> None:
+    """index-protocol §10.5 (pypicloud#298): the first upstream is served, what is not there is not called absent."""
+    world.upstream.add_wheel("foo")
+    await other.stop()
+    for _ in range(5):  # more than open the breaker
+        with pytest.raises(Unavailable):
+            await world.index.project(name("bar"))
+    assert (await world.index.project(FOO)).page.files
+
+
 async def test_absent_everywhere_is_not_found(world: World, other: Upstream) -> None:
     with pytest.raises(NotFound):
         await world.index.project(FOO)

@@ -62,6 +62,18 @@ class Unavailable(PipwayError):
         self.retry_after = retry_after
 
 
+class NoWayOut(Unavailable):
+    """A parent proxy refuses us, or no configured way leads out: only a person can change that.
+
+    What is stored is still served. Answered 502, so that installers print the reason and give up soon.
+    """
+
+    http_status = 502
+
+    def __init__(self, code: str, what: str, *, why: str = "", fix: str = "") -> None:
+        super().__init__(code, what, why=why, fix=fix, retry_after=1)
+
+
 class BadUpstream(PipwayError):
     """The other side answered, and the answer is unusable: wrong digest, broken page, bad framing."""
 

@@ -6,8 +6,11 @@ Deadlines belong to the caller (`asyncio.timeout`). Implementations pass tests/c
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from pipway.wire.responses import Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +19,26 @@ class Target:
 
     host: str
     port: int
+    clear: bool = False  #: HTTP without TLS will be spoken: an HTTP parent may forward requests instead of tunnelling
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Forward(Protocol):
+    """What an HTTP parent wants of the requests on one connection to it: absolute-form (RFC 9112 §3.2.2) and a login.
+
+    For each request: `fields`, send, `answered`; where that is true, once more from the start.
+    """
+
+    async def fields(self, method: str, uri: str) -> Mapping[str, str]:
+        """Header fields to add to the request for `uri`. NoWayOut when no login can be tried."""
+
+    async def answered(self, head: Head) -> bool:
+        """Look at the answer's head: true when the same request must be sent again on this connection.
+
+        NoWayOut when the parent refuses us; Unavailable ("parent-reconnect") when it takes a new connection.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +49,8 @@ class StreamInfo:
     hops: tuple[str, ...] = ("direct",)
     tls: str | None = None  #: protocol version, e.g. "TLSv1.3"
     alpn: str | None = None
+    certificate: bytes | None = field(default=None, repr=False)  #: the peer's, DER
+    forward: Forward | None = field(default=None, repr=False)  #: set when the stream ends at a parent that forwards
 
 
 class Stream(Protocol):

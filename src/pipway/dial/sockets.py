@@ -163,7 +163,12 @@ class SocketStream(asyncio.Protocol):
             raise
         self._transport = transport
         layer = transport.get_extra_info("ssl_object")
-        self.info = replace(self.info, tls=layer.version(), alpn=layer.selected_alpn_protocol())
+        self.info = replace(
+            self.info,
+            tls=layer.version(),
+            alpn=layer.selected_alpn_protocol(),
+            certificate=layer.getpeercert(binary_form=True),
+        )
         return self
 
     async def aclose(self) -> None:

@@ -1,0 +1,1 @@
+"""Where secrets are kept and found: the OS keyring, a private file, the environment."""

@@ -1,0 +1,47 @@
+"""A parent proxy as data: where it is and how a person wants it used.
+
+Settings, PAC files and the environment become these; `via_http`, `via_socks` and `login` read them. It holds no secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipway.dial.base import Target
+
+ProxyScheme = Literal["http", "https", "socks4", "socks4a", "socks5", "socks5h"]
+
+#: Strongest first: Kerberos needs no secret of ours, NTLM and Digest prove one without sending it, Basic sends it.
+STRONGEST_FIRST = ("negotiate", "ntlm", "digest", "basic")
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """One parent proxy. Equal parents share logins and connections."""
+
+    scheme: ProxyScheme
+    host: str  #: lower case, ASCII, IPv6 without brackets
+    port: int
+    user: str | None = None  #: as the person wrote it: alice, CORP\\alice, alice@CORP.EXAMPLE; None for single sign-on
+    named: bool = False  #: by a person: only then are credentials ever sent to it
+    schemes: tuple[str, ...] = STRONGEST_FIRST
+    basic_in_clear: bool = False  #: allow Basic on a leg without TLS
+    spn: str | None = None  #: service principal instead of HTTP/<host>
+    canonicalize: bool = False  #: take the host's canonical DNS name for the service principal
+    ca: Path | None = None  #: believed in addition on the TLS leg to it
+    client_certificate: Path | None = None  #: PEM with certificate and key for that leg
+
+    @property
+    def target(self) -> Target:
+        """Where it listens."""
+        return Target(self.host, self.port)
+
+    @property
+    def address(self) -> str:
+        """host:port, for messages."""
+        return str(self.target)
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.address}"

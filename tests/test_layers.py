@@ -37,11 +37,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Faces do not know each other.
     "server": EVERYONE | PURE,
     "web": EVERYONE | PURE | {"index", "store"},
-    "settings": EVERYONE,
+    "settings": EVERYONE | {"wire"},
     "log": EVERYONE,
-    # Only these two know settings; only app builds.
-    "app": EVERYONE | PURE | {"store", "dial", "index", "server", "web", "settings", "log"},
-    "cli": EVERYONE | PURE | {"store", "settings", "app"},
+    # Only these know settings; only app and outbound (its half that dials) build.
+    "outbound": EVERYONE | PURE | {"dial", "settings"},
+    "app": EVERYONE | PURE | {"store", "dial", "index", "server", "web", "settings", "log", "outbound"},
+    "cli": EVERYONE | PURE | {"store", "dial", "settings", "app", "outbound"},
     "__main__": {"cli"},
     "__init__": set(),
 }

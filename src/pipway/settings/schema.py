@@ -22,9 +22,19 @@ def json_schema() -> dict[str, Any]:
                     "type": "object",
                     "additionalProperties": False,
                     "required": ["url"],
-                    "properties": {"name": {"type": "string"}, "url": {"type": "string"}},
+                    "properties": dict.fromkeys(("name", "url", "ca", "client_certificate"), {"type": "string"}),
                 },
-            }
+            },
+            "route": {
+                "type": "array",
+                "description": "Ways out by target, one table each; the first that matches decides.",
+                "items": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["match", "via"],
+                    "properties": {"match": {}, "via": {}, "prefer": {"enum": ["order", "fastest"]}},
+                },
+            },
         },
     }
     for option in options():

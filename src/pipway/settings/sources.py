@@ -24,6 +24,9 @@ FILE_LIMIT = 1 << 20  # bytes; a settings file is a page of text
 VARIABLE_PREFIX = "PIPWAY_"
 CONFIG_VARIABLE = "PIPWAY_CONFIG"
 
+#: How a file names one table of a list → the setting.
+_TABLES = {"upstream": "upstreams", "route": "routes"}
+
 # Not ours although they begin so: the test suite's own variables, and what Kubernetes sets in every container when a
 # service is called "pipway" (PIPWAY_SERVICE_HOST, PIPWAY_PORT_3141_TCP, …).
 _FOREIGN = re.compile(r"PIPWAY_(?:TEST_.*|BENCH_.*|SERVICE_(?:HOST|PORT).*|PORT(?:_\d+_.*)?)")
@@ -145,15 +148,15 @@ def _from_file(
     for name, raw in _flat(document, table):
         line = lines.get(name)
         origin = f"{path}:{line}" if line else str(path)
-        if name == "upstream" and isinstance(raw, list):
-            name = "upstreams"
+        if name in _TABLES and isinstance(raw, list):
+            name = _TABLES[name]
         if name in removed:
             what, place = f"{name} is gone: {removed[name]}", Place(str(path), line)
             faults.append(Finding("removed-setting", Severity.HIGH, what, place=place, fix=Fix(removed[name])))
         elif name not in table:
             faults.append(_unknown("setting", name, table, Place(str(path), line)))
         elif any(item.name == name for item in given):
-            what = "give upstreams as [[upstream]] tables or as a list, not both"
+            what = f"give {name} as tables or as a list, not both"
             faults.append(Finding("bad-value", Severity.HIGH, what, place=Place(str(path), line)))
         else:
             given.append(_Given(name, raw, origin, path.absolute().parent))

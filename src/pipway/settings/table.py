@@ -28,6 +28,7 @@ from pipway.settings.values import (
     Upstream,
     choice,
 )
+from pipway.settings.ways import COMMAND, LOGINS, PARENTS, PATHS, ROUTES, TEXT, Hop, Route
 
 T = TypeVar("T")
 
@@ -130,6 +131,76 @@ class Privacy:
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """The proxy one must go through, and how its logins are done (a route's hop may say otherwise)."""
+
+    url: tuple[Hop, ...] = _setting(
+        PARENTS, (), "Parent proxies to go out through; several are tried in this order.",
+        variable="PIPWAY_PARENT", argument="--parent",
+    )  # fmt: skip
+    schemes: tuple[str, ...] = _setting(
+        LOGINS,
+        ("negotiate", "ntlm", "digest", "basic"),
+        "Logins that may be used; of those offered the first is tried.",
+    )
+    basic_in_clear: bool = _setting(
+        SWITCH, False, "Allow Basic to a parent without TLS: the password can be read on the way.",
+        argument="--basic-in-clear",
+    )  # fmt: skip
+    spn: str = _setting(TEXT, "", "Kerberos: the parent's service principal, when it is not HTTP/HOST.")
+    canonicalize: bool = _setting(
+        SWITCH, False, "Kerberos: take the parent's canonical DNS name for its service principal."
+    )
+    password_command: tuple[str, ...] = _setting(
+        COMMAND, (), "A command that prints the password of the parent's user, asked when nothing else knows it."
+    )
+    ca: Path | None = _setting(OPTIONAL_PATH, None, "Certificate authorities believed in addition on the way to it.")
+    client_certificate: Path | None = _setting(
+        OPTIONAL_PATH, None, "PEM file with certificate and key that we show to it."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """Which way a request takes: routes, then parents, then a PAC file, the environment, the system, direct."""
+
+    no_proxy: str = _setting(
+        TEXT, "localhost,127.0.0.0/8,::1", "Targets reached without `parent.url` and `pac`; `none` for no exception.",
+        variable="PIPWAY_NO_PROXY", argument="--no-proxy",
+    )  # fmt: skip
+    pac: str = _setting(
+        TEXT, "", "A proxy auto-configuration file: a path or an http(s) URL.", variable="PIPWAY_PAC", argument="--pac"
+    )
+    pac_refresh: float = _setting(DURATION, 30 * MINUTE, "How long a PAC file from a URL is used without asking again.")
+    environment: bool = _setting(
+        SWITCH, True, "Follow http_proxy, https_proxy, all_proxy and no_proxy when nothing above decides."
+    )
+    system: bool = _setting(SWITCH, True, "Follow the operating system's proxy settings when nothing above decides.")
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Which certificates are believed, beside those the operating system trusts."""
+
+    extra_ca: tuple[Path, ...] = _setting(
+        PATHS, (), "Files or folders with certificate authorities to believe in addition.", variable="PIPWAY_EXTRA_CA"
+    )
+    environment: bool = _setting(
+        SWITCH,
+        True,
+        "Believe what SSL_CERT_FILE, SSL_CERT_DIR, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and PIP_CERT name too.",
+    )
+    client_certificate: Path | None = _setting(
+        OPTIONAL_PATH, None, "PEM file with certificate and key that is shown to indexes that ask for one."
+    )
+    strict: Literal["auto", "true", "false"] = _setting(
+        choice("auto", "true", "false"),
+        "auto",
+        "Demand that certificates keep every rule of RFC 5280; `auto` is as the running Python does (3.13 demands it).",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings. `origins` says where each value came from: `default`, `FILE:LINE`, `PIPWAY_X` or `--x`."""
 
@@ -145,6 +216,10 @@ class Settings:
     server: Server = field(default_factory=Server)
     cache: Cache = field(default_factory=Cache)
     limits: Limits = field(default_factory=Limits)
+    routes: tuple[Route, ...] = _setting(ROUTES, (), "Ways out by target, first match first; they come before parents.")
+    parent: Parent = field(default_factory=Parent)
+    outbound: Outbound = field(default_factory=Outbound)
+    trust: Trust = field(default_factory=Trust)
     log: Log = field(default_factory=Log)
     privacy: Privacy = field(default_factory=Privacy)
     origins: Mapping[str, str] = field(default_factory=dict)

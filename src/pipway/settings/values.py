@@ -41,6 +41,8 @@ class Upstream(NamedTuple):
 
     name: str
     url: str
+    ca: Path | None = None  #: certificate authorities believed in addition, for its host alone
+    client_certificate: Path | None = None  #: PEM with certificate and key, shown to its host alone
 
     @property
     def shown(self) -> str:
@@ -170,14 +172,21 @@ def split_url(text: str) -> SplitResult:
     return parts
 
 
-def _read_upstream(raw: object) -> Upstream:
+_FILES = ("ca", "client_certificate")
+
+
+def _read_upstream(raw: object, folder: Path) -> Upstream:
+    files: dict[str, Path | None] = {}
     if isinstance(raw, dict):
-        unknown = sorted(set(raw) - {"name", "url"})
+        unknown = sorted(set(raw) - {"name", "url", *_FILES})
         if unknown or "url" not in raw:
             raise ValueError(
-                f"an upstream has url and name, not {unknown[0]!r}" if unknown else "an upstream needs url"
+                f"an upstream has url, name, ca and client_certificate, not {unknown[0]!r}"
+                if unknown
+                else "an upstream needs url"
             )
         name, url = _text(raw.get("name", "")), _text(raw["url"])
+        files = {key: _read_optional_path(raw[key], folder) for key in _FILES if key in raw}
     else:
         found = re.fullmatch(r"(?:([^=:/]*)=)?(.*)", _text(raw))
         assert found is not None  # the pattern matches any text
@@ -187,14 +196,14 @@ def _read_upstream(raw: object) -> Upstream:
     name = name.lower() or re.sub(r"[^a-z0-9.-]+", "-", host).strip("-.")
     if not _NAME.fullmatch(name):
         raise ValueError("an upstream's name is made of letters, digits, dots and hyphens (at most 64)")
-    return Upstream(name, url if url.endswith("/") else f"{url}/")
+    return Upstream(name, url if url.endswith("/") else f"{url}/", **files)
 
 
 def _read_upstreams(raw: object, folder: Path) -> tuple[Upstream, ...]:
     entries = [part for part in raw.split(",") if part.strip()] if isinstance(raw, str) else raw
     if not isinstance(entries, (list, tuple)):
         raise ValueError("expected a list of upstreams")
-    found = tuple(_read_upstream(entry) for entry in entries)
+    found = tuple(_read_upstream(entry, folder) for entry in entries)
     names = [upstream.name for upstream in found]
     for name in names:
         if names.count(name) > 1:

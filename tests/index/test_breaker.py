@@ -54,6 +54,15 @@ def test_while_open_it_refuses_at_once_and_says_for_how_long(breakers: Breakers,
     assert (caught.value.code, caught.value.retry_after) == ("circuit-open", 6)
 
 
+def test_while_open_it_says_what_failed(breakers: Breakers) -> None:
+    fail(breakers, 2)
+    breakers.of(URL).enter()
+    breakers.of(URL).failure("cannot connect to proxy.example:8080")
+    with pytest.raises(Unavailable) as caught:
+        breakers.of(URL).enter()
+    assert caught.value.why == "cannot connect to proxy.example:8080"
+
+
 def test_one_probe_decides(breakers: Breakers, clock: Clock, events: Events) -> None:
     fail(breakers, 3)
     clock.advance(10)

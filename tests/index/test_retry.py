@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipway.errors import Unavailable
+from pipway.errors import NoWayOut, Unavailable
 from pipway.index.retry import Retry, Told, retry_after
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -27,6 +27,10 @@ def test_attempts_are_bounded() -> None:
 @pytest.mark.parametrize("code", ["circuit-open", "upstream-refused", "offline", "stopping"])
 def test_hopeless_errors_are_not_tried_again(code: str) -> None:
     assert Retry().delay(1, Unavailable(code, "no")) is None
+
+
+def test_a_parent_that_refuses_us_is_not_asked_again() -> None:
+    assert Retry().delay(1, NoWayOut("credential-rejected", "no")) is None
 
 
 def test_retry_after_is_obeyed_when_short_and_ends_the_attempts_when_long() -> None:

@@ -16,6 +16,10 @@ _SETTING = {
     "data": "data",
     "upstream": "upstreams",
     "offline": "offline",
+    "parent": "parent.url",
+    "basic_in_clear": "parent.basic_in_clear",
+    "pac": "outbound.pac",
+    "no_proxy": "outbound.no_proxy",
     "log_format": "log.format",
 }
 
@@ -29,14 +33,25 @@ def serve(
         typer.Option(metavar="[NAME=]URL", help="An index to fetch from; may be repeated, first one first."),
     ] = None,
     offline: Annotated[bool | None, typer.Option(help="Never ask upstream; serve what is stored.")] = None,
+    parent: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="A proxy to go out through, as http://CORP%5Calice@proxy:8080; repeatable."),
+    ] = None,
+    basic_in_clear: Annotated[
+        bool | None, typer.Option("--basic-in-clear", help="Allow Basic to a parent without TLS.")
+    ] = None,
+    pac: Annotated[str | None, typer.Option(metavar="URL|FILE", help="A proxy auto-configuration file.")] = None,
+    no_proxy: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Targets reached without parent and PAC; none for no exception.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Read settings from this TOML file.")] = None,
     log_format: Annotated[
         Literal["human", "json"] | None, typer.Option(help="How log lines look; by default human on a terminal.")
     ] = None,
 ) -> None:
     """Start the server and stay until told to stop (SIGTERM or Ctrl-C)."""
-    given = {"listen": listen, "data": data, "upstream": upstream, "offline": offline, "log_format": log_format}
-    raise typer.Exit(_run(config, {_SETTING[key]: value for key, value in given.items() if value not in (None, [])}))
+    given = {_SETTING[key]: value for key, value in locals().items() if key in _SETTING and value not in (None, [])}
+    raise typer.Exit(_run(config, given))
 
 
 def _run(config: Path | None, arguments: dict[str, Any]) -> int:

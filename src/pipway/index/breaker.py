@@ -28,6 +28,7 @@ class Breaker:
         self._failures = 0
         self._openings = 0
         self._until: float | None = None  # None: closed
+        self._why = ""
         self._probing = False
 
     @property
@@ -44,7 +45,7 @@ class Breaker:
             raise Unavailable(
                 "circuit-open",
                 f"{self._origin} is not being asked: it failed {self._failures} times in a row",
-                why="the last answers were connection failures or server errors",
+                why=self._why or "the last answers were connection failures or server errors",
                 fix="wait, or look at the upstream and the way to it",
                 retry_after=max(1, math.ceil(remaining)),
             )
@@ -59,9 +60,10 @@ class Breaker:
             self._until = None
             self._trace.emit("breaker.closed", origin=self._origin)
 
-    def failure(self) -> None:
-        """It did not answer, or with a server error."""
+    def failure(self, why: str = "") -> None:
+        """It did not answer, or with a server error; `why` is repeated to those who are turned away meanwhile."""
         self._failures += 1
+        self._why = why
         if self._probing or (self._until is None and self._failures >= self._threshold):
             rest = min(self._rest * 2.0 ** min(self._openings, 10), self._rest * 8)
             self._openings += 1

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import quote
 
-from pipway.errors import BadUpstream, NotFound, PipwayError, Unavailable
+from pipway.errors import BadUpstream, NotFound, NoWayOut, PipwayError, Unavailable
 from pipway.index.addresses import may_fetch, shown
 from pipway.index.base import HttpClient, HttpResponse
 from pipway.index.breaker import Breakers, origin
@@ -218,8 +218,11 @@ class Remote:
                 await response.aclose()
                 raise self._told(response, url)
             result = await use(response)
+        except NoWayOut:
+            breaker.left()  # a parent proxy refuses us: that says nothing about the origin
+            raise
         except Unavailable as error:
-            breaker.left() if error.code in ("upstream-refused", "upstream-busy") else breaker.failure()
+            breaker.left() if error.code in ("upstream-refused", "upstream-busy") else breaker.failure(error.what)
             raise
         except PipwayError:
             breaker.success()  # it answered; what it said is another matter

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-from pipway.errors import Unavailable
+from pipway.errors import NoWayOut, Unavailable
 
 #: Unavailable for a reason that the next second will not change.
 HOPELESS = frozenset({"circuit-open", "upstream-refused", "offline", "stopping"})
@@ -31,7 +31,7 @@ class Retry:
 
     def delay(self, failed: int, error: Unavailable) -> float | None:
         """Seconds to wait after `failed` attempts (1 is the first), None to give up."""
-        if failed >= self.attempts or error.code in self.hopeless:
+        if failed >= self.attempts or isinstance(error, NoWayOut) or error.code in self.hopeless:
             return None
         if error.code == "circuit-open":
             return min(self.longest, float(error.retry_after))

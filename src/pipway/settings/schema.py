@@ -22,7 +22,7 @@ def json_schema() -> dict[str, Any]:
                     "type": "object",
                     "additionalProperties": False,
                     "required": ["url"],
-                    "properties": dict.fromkeys(("name", "url", "ca", "client_certificate"), {"type": "string"}),
+                    "properties": {key: {"type": "string"} for key in ("name", "url", "ca", "client_certificate")},
                 },
             },
             "route": {

@@ -124,6 +124,7 @@ class ResponseReader:
         self._parts = _Parts()
         self._parser = httptools.HttpResponseParser(self._parts)
         self.started = False  #: whether any byte arrived
+        self.rest = b""  #: of an answer to CONNECT: what came after its head
 
     def feed(self, data: bytes) -> list[Event]:
         """Give the events that `data` completes; `data` is not empty."""
@@ -202,6 +203,10 @@ class ResponseReader:
 
     def _start_body(self, head: Head, rest: bytes) -> list[Event]:
         """Decide how the body is framed (RFC 9112 §6.3)."""
+        if self._method == "CONNECT" and 200 <= head.status < 300:
+            # RFC 9110 §9.3.6: the tunnel begins here, whatever Content-Length or Transfer-Encoding say
+            self.rest = rest
+            return self._end(reusable=False)
         codings = head.header(b"transfer-encoding")
         options = {option.strip().lower() for option in (head.header(b"connection") or "").split(",")}
         # RFC 9112 §9.3: persistent unless the version or an option says otherwise

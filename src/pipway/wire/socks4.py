@@ -1,0 +1,48 @@
+"""SOCKS 4 and 4a from the client's side: one request, one reply of eight bytes, no password.
+
+`dial.via_socks` drives the generator as that of `socks5`. 4 takes addresses only, 4a takes names too.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from pipway.errors import BadUpstream, Unavailable, UsageError
+from pipway.wire.socks5 import Handshake
+
+_GRANTED = 0x5A
+_REPLIES = {
+    0x5B: ("parent-failed", "it refuses, or could not connect"),
+    0x5C: ("parent-forbids", "it wants an identd on this machine"),
+    0x5D: ("parent-forbids", "this machine's identd names another user"),
+}
+
+
+def connect(host: str, port: int, *, user: str = "") -> Handshake:
+    """Ask for host:port; a name makes it SOCKS 4a. UsageError, Unavailable, BadUpstream."""
+    name = b""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        packed = b"\x00\x00\x00\x01"  # 4a: an impossible address says that a name follows
+        name = host.encode("ascii", "replace") + b"\x00"
+        if not 1 < len(name) < 257 or b"\x00" in name[:-1]:
+            raise UsageError("bad-host", "a SOCKS proxy takes host names of 1 to 255 characters") from None
+    else:
+        if address.version != 4:
+            raise Unavailable(
+                "parent-unsupported", f"SOCKS 4 cannot reach {host}", why="it knows no IPv6", fix="use socks5h://"
+            )
+        packed = address.packed
+    identity = user.encode() + b"\x00"
+    if len(identity) > 256 or b"\x00" in identity[:-1]:
+        raise UsageError("bad-socks-login", "a SOCKS 4 user has at most 255 bytes and no NUL")
+    received = bytearray((yield b"\x04\x01" + port.to_bytes(2, "big") + packed + identity + name))
+    while len(received) < 8:
+        received += yield b""
+    if received[0] != 0:
+        raise BadUpstream("not-socks4", "the proxy does not answer as SOCKS 4", fix="check its port, or use socks5h://")
+    if received[1] != _GRANTED:
+        code, why = _REPLIES.get(received[1], ("parent-failed", f"it answers with the unknown code {received[1]}"))
+        raise Unavailable(code, f"the SOCKS proxy cannot connect to {host}:{port}", why=why)
+    return bytes(received[8:])

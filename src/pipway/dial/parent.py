@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from urllib.parse import quote
 
 from pipway.dial.base import Target
-
-ProxyScheme = Literal["http", "https", "socks4", "socks4a", "socks5", "socks5h"]
+from pipway.wire.proxy_url import ProxyScheme
 
 #: Strongest first: Kerberos needs no secret of ours, NTLM and Digest prove one without sending it, Basic sends it.
 STRONGEST_FIRST = ("negotiate", "ntlm", "digest", "basic")
@@ -42,6 +41,12 @@ class Parent:
     def address(self) -> str:
         """host:port, for messages."""
         return str(self.target)
+
+    @property
+    def url(self) -> str:
+        """As a person would give it to `pipway credentials`."""
+        user = f"{quote(self.user, safe='')}@" if self.user else ""
+        return f"{self.scheme}://{user}{self.address}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.address}"

@@ -61,7 +61,7 @@ def parse_proxy_url(text: str) -> ProxyUrl:
         _check_userinfo(userinfo)
     elif "\\" in rest:
         raise _bad("it has a backslash", "write the backslash of DOMAIN\\user as %5C: http://DOMAIN%5Cuser@proxy:8080")
-    authority, slash, path = authority.partition("/")
+    authority, _, path = authority.partition("/")
     if path or any(char in authority for char in "?#"):
         raise _bad("something follows its host and port", "end it there, as in http://proxy:8080")
     host, port = _host_and_port(authority)

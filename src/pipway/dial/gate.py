@@ -57,6 +57,10 @@ class Attempt:
         """It was right."""
         await self._gate._accepted(self._key, self._credential, self._parent, self.scheme)
 
+    async def undecided(self) -> None:
+        """It was answered, and nobody judged the secret."""
+        await self._gate._undecided(self._key, self._credential)
+
     async def rejected(self, why: str) -> NoWayOut:
         """It was refused: remembered before this returns. Gives the error to raise."""
         return await self._gate._rejected(self._key, self._credential, self._parent, self.scheme, why)
@@ -152,6 +156,10 @@ class Gate:
         self._proven[key] = Standing(credential.user, parent.address, scheme, "proven")
         self._trace.emit("login.accepted", parent=parent.address, user=credential.user, scheme=scheme)
         if credential.secret:
+            await asyncio.to_thread(self._memory.settle, key)
+
+    async def _undecided(self, key: str, credential: Credential) -> None:
+        if credential.secret and key not in self._proven:
             await asyncio.to_thread(self._memory.settle, key)
 
     async def _rejected(self, key: str, credential: Credential, parent: Parent, scheme: str, why: str) -> NoWayOut:

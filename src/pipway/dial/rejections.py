@@ -80,10 +80,11 @@ class Rejections:
             self._entries[key] = Entry(user, parent, scheme, "rejected", self._now(), why[:200])
 
     def settle(self, key: str) -> None:
-        """Forget one fingerprint: it was accepted."""
+        """An answer came: forget that one was awaited."""
         if self._entries.get(key) is not None:
             with self._changing():
-                self._entries.pop(key, None)
+                if (entry := self._entries.get(key)) is not None and entry.state == "trying":
+                    del self._entries[key]
 
     def forget(self, user: str | None = None) -> int:
         """Forget a user's refusals, or everybody's: a person says so. Gives how many there were."""

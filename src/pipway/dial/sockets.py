@@ -32,6 +32,7 @@ class SocketStream(asyncio.Protocol):
         self._offset = 0  # of the first chunk, already read
         self._unread = 0
         self._paused = False
+        self._secure = False
         self._eof = False
         self._error: OSError | None = None
         self._reader: asyncio.Future[None] | None = None
@@ -55,7 +56,7 @@ class SocketStream(asyncio.Protocol):
     def eof_received(self) -> bool:
         self._eof = True
         self._wake()
-        return self.info.tls is None  # keep our half open; TLS cannot
+        return not self._secure  # keep our half open; TLS cannot
 
     def connection_lost(self, exc: Exception | None) -> None:
         if isinstance(exc, OSError):
@@ -162,6 +163,7 @@ class SocketStream(asyncio.Protocol):
                 raise tls_failure(name, error) from None
             raise
         self._transport = transport
+        self._secure = True
         layer = transport.get_extra_info("ssl_object")
         self.info = replace(
             self.info,

@@ -27,6 +27,7 @@ class Asked:
     method: str
     uri: str  #: as in the request line: "host:443" for CONNECT, absolute for a forwarded request
     channel: bytes = field(default=b"", repr=False)  #: channel binding data (RFC 5929 §4), empty on a clear leg
+    protected: bool = False  #: whether TLS protects the leg to the parent
 
 
 #: Yields header values; is sent the challenges of the answer that refused the last one.

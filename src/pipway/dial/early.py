@@ -1,0 +1,81 @@
+"""Streams around streams: one that gives bytes read too early, one that ends something else when it is closed.
+
+`via_http` and `via_socks` use them after a handshake. Everything else goes straight to the stream inside.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+
+from pipway.dial.base import Stream, StreamInfo
+from pipway.errors import BadUpstream
+
+
+class Around:
+    """Hands everything on. `ended` is called once, when the stream is closed by us."""
+
+    def __init__(self, inner: Stream, info: StreamInfo, ended: Callable[[], Awaitable[None]] | None = None) -> None:
+        self.info = info
+        self._inner = inner
+        self._ended = ended
+        #: Straight to the stream inside: a call less for each piece.
+        self.write = inner.write
+        self.write_eof = inner.write_eof
+
+    @property
+    def quiet(self) -> bool:
+        """Open, and nothing waits to be read."""
+        return self._inner.quiet
+
+    async def read(self, at_most: int = 262144) -> bytes:
+        """Some bytes; b"" when the peer is done. OSError when the connection broke."""
+        return await self._inner.read(at_most)
+
+    async def start_tls(self, context: ssl.SSLContext, name: str) -> Stream:
+        """TLS on top, verified for `name`."""
+        return await self._inner.start_tls(context, name)
+
+    async def aclose(self) -> None:
+        """Close at once, both ways; never raises."""
+        await self._inner.aclose()
+        if self._ended is not None:
+            ended, self._ended = self._ended, None
+            await ended()
+
+
+class Early(Around):
+    """Gives `data` first: what arrived behind a handshake's last byte."""
+
+    def __init__(self, inner: Stream, info: StreamInfo, data: bytes) -> None:
+        super().__init__(inner, info)
+        self._data = data
+
+    @property
+    def quiet(self) -> bool:
+        """Open, and nothing waits to be read."""
+        return not self._data and self._inner.quiet
+
+    async def read(self, at_most: int = 262144) -> bytes:
+        """Some bytes; b"" when the peer is done. OSError when the connection broke."""
+        if self._data:
+            data, self._data = self._data[:at_most], self._data[at_most:]
+            return data
+        return await self._inner.read(at_most)
+
+    async def start_tls(self, context: ssl.SSLContext, name: str) -> Stream:
+        """TLS on top. Refuses while early bytes remain: they came in clear and would pass for protected ones."""
+        if self._data:
+            await self.aclose()
+            raise BadUpstream("bytes-before-tls", f"{name} sent data before the secure connection was asked for")
+        return await self._inner.start_tls(context, name)
+
+    async def aclose(self) -> None:
+        """Close at once, both ways; never raises."""
+        self._data = b""
+        await super().aclose()
+
+
+def with_early(inner: Stream, data: bytes) -> Stream:
+    """The stream itself when there are no early bytes."""
+    return Early(inner, inner.info, data) if data else inner

@@ -1,0 +1,329 @@
+"""Logging in to parent proxies: which scheme, with what, and what a refusal means.
+
+`via_http` opens one `Conversation` for each request that a parent may refuse with 407 and carries its values. Secrets
+go only to parents that a person named, through `gate`, and never as Basic over a clear leg unless that was allowed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Self
+
+from pipway.dial.credentials.base import Credential, Credentials
+from pipway.dial.gate import Attempt, Gate, scheme_name
+from pipway.dial.parent import Parent
+from pipway.errors import NoWayOut, Unavailable
+from pipway.trace import Trace
+from pipway.wire.auth.base import Asked, Challenge, Login, Rejected, Scheme, Unusable
+from pipway.wire.auth.challenges import parse_challenges
+from pipway.wire.connect import keeps_open
+from pipway.wire.responses import Head
+
+#: The ways to prove a credential to a parent, by name; without a credential those of single sign-on.
+SchemeFactory = Callable[[Parent, Credential | None], Mapping[str, Scheme]]
+
+_RESTARTS = 1  # times a login may begin again because the parent closed in the middle of it
+
+
+class Logins:
+    """Everything that logging in needs, for all parents."""
+
+    def __init__(self, *, gate: Gate, credentials: Credentials, schemes: SchemeFactory, trace: Trace) -> None:
+        self.gate = gate
+        self.credentials = credentials
+        self.schemes = schemes
+        self.trace = trace
+        self._known: dict[Parent, Authenticator] = {}
+
+    def of(self, parent: Parent) -> Authenticator:
+        """The one for this parent."""
+        found = self._known.get(parent)
+        if found is None:
+            found = self._known[parent] = Authenticator(parent, self)
+        return found
+
+
+class Authenticator:
+    """What is known of logging in to one parent; shared by all connections to it."""
+
+    def __init__(self, parent: Parent, logins: Logins) -> None:
+        self.parent = parent
+        self.gate = logins.gate
+        self.trace = logins.trace
+        self.offered: tuple[Challenge, ...] = ()  #: at its last refusal; empty: it has not asked for a login yet
+        self.per_connection = False  #: whether the login that works holds for a whole connection
+        self._logins = logins
+        self._credential: Credential | None = None
+        self._schemes: Mapping[str, Scheme] | None = None
+
+    def conversation(self, asked: Asked) -> Conversation:
+        """For one request. Enter it, and leave it when the request was answered or given up."""
+        return Conversation(self, asked)
+
+    async def credential(self) -> Credential | None:
+        """What a person stored; None for single sign-on or nothing. Looked up each time, so that it may change."""
+        if not self.parent.named:
+            return None
+        found = await self._logins.credentials.find(self.parent)
+        if self._schemes is None or found != self._credential:
+            self._credential, self._schemes = found, self._logins.schemes(self.parent, found)
+        return found
+
+    def scheme(self, name: str) -> Scheme | None:
+        """For the credential that was looked up last."""
+        return (self._schemes or {}).get(name)
+
+    @property
+    def offers(self) -> str:
+        """For messages."""
+        names = dict.fromkeys(scheme_name(challenge.scheme) for challenge in self.offered)
+        return f"it offers {', '.join(names)}" if names else "it offers no login that can be read"
+
+
+class Conversation:
+    """The login of one request: `value` before each sending, then `refused` for a 407 or `answered` for the rest."""
+
+    def __init__(self, authenticator: Authenticator, asked: Asked) -> None:
+        self._of = authenticator
+        self._asked = asked
+        self._stack = AsyncExitStack()
+        self._scheme: Scheme | None = None
+        self._login: Login | None = None
+        self._attempt: Attempt | None = None
+        self._legs = 0
+        self._value = ""
+        self._restarts = 0
+        self._unusable: dict[str, Unusable] = {}
+        self._begun = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Give up the login, if one is under way. May be repeated."""
+        if self._login is not None:
+            self._login.close()
+            self._login = None
+        await self._stack.aclose()
+
+    async def value(self) -> str:
+        """The Proxy-Authorization value to send next, empty for none. NoWayOut when nothing can be tried."""
+        if not self._begun:
+            self._begun = True
+            if self._of.offered:  # it asked before, so begin at once and save a refusal
+                await self._choose(self._of.offered, fresh=False)
+        if self._attempt is not None and not self._harmless:
+            await self._attempt.sending()
+        return self._value
+
+    @property
+    def per_connection(self) -> bool:
+        """Whether the login that is under way holds for the connection."""
+        return self._scheme is not None and self._scheme.per_connection
+
+    @property
+    def _harmless(self) -> bool:
+        """An NTLM negotiation begins with a message that holds nothing to judge (MS-NLMP §2.2.1.1)."""
+        return self._scheme is not None and self._scheme.name == "ntlm" and self._legs == 1
+
+    async def answered(self, head: Head) -> None:
+        """Any status but 407: the parent let us pass (MS-NTHT §2.2.4), unless it failed itself."""
+        if self._attempt is not None and self._scheme is not None:
+            if head.status < 500:
+                await self._attempt.accepted()
+                self._of.per_connection = self._scheme.per_connection
+            else:
+                await self._attempt.undecided()
+        await self.aclose()
+
+    async def refused(self, head: Head, *, open_still: bool) -> None:
+        """A 407: prepare the next value, or raise NoWayOut. `open_still`: whether this connection goes on."""
+        self._of.offered = offered = parse_challenges(
+            value.decode("latin-1") for name, value in head.headers if name == b"proxy-authenticate"
+        )
+        if not offered:  # RFC 9110 §15.5.8 demands one: without it, nothing is sent
+            raise self._no_way(
+                "parent-wants-login", f"{self._parent} wants a login and does not say which", "nothing is sent to it"
+            )
+        if self._login is None or self._scheme is None:
+            await self._choose(offered, fresh=True)
+            return
+        if not open_still and self.per_connection and self._continues(offered):
+            await self._again(head, offered)
+            return
+        try:
+            await self._step(lambda login: login.send(offered))
+        except Unusable as error:
+            await self._give_up(error)
+            await self._choose(offered, fresh=True)
+
+    def _continues(self, offered: Sequence[Challenge]) -> bool:
+        assert self._scheme is not None
+        return any(challenge.scheme == self._scheme.name and challenge.token for challenge in offered)
+
+    async def _again(self, head: Head, offered: Sequence[Challenge]) -> None:
+        """It closed in the middle of a login that belongs to the connection: begin anew, once."""
+        assert self._scheme is not None
+        name = scheme_name(self._scheme.name)
+        self._restarts += 1
+        if self._restarts > _RESTARTS or head.version == "1.0":
+            why = "it speaks HTTP/1.0" if head.version == "1.0" else "it does so every time"
+            raise self._no_way(
+                "parent-closes",
+                f"{self._parent} closes the connection during the {name} login",
+                f"{why}; {name} needs it open",
+            )
+        await self._abandon()
+        await self._choose(offered, fresh=True)
+
+    async def _choose(self, offered: Sequence[Challenge], *, fresh: bool) -> None:
+        """Begin with the strongest scheme that is offered, allowed and usable."""
+        credential = await self._of.credential()
+        names = {challenge.scheme for challenge in offered}
+        if not self._of.parent.named:
+            raise self._no_way(
+                "parent-not-named",
+                f"{self._parent} wants a login, and nobody named it",
+                "credentials go only to proxies that a person named",
+                f"name it: --parent {self._of.parent.scheme}://USER@{self._parent}",
+            )
+        for name in self._of.parent.schemes:
+            scheme = self._of.scheme(name)
+            if name not in names or scheme is None or name in self._unusable:
+                continue
+            if name == "basic" and not self._asked.protected and not self._of.parent.basic_in_clear:
+                self._unusable[name] = Unusable(
+                    "Basic would show the password to anyone on the way", "allow it with --basic-in-clear"
+                )
+                continue
+            try:
+                await self._begin(scheme, credential, offered if fresh or not scheme.ready else ())
+            except Unusable as error:
+                await self._give_up(error)
+            else:
+                return
+        raise self._nothing_left(credential)
+
+    async def _begin(self, scheme: Scheme, credential: Credential | None, offered: Sequence[Challenge]) -> None:
+        self._scheme, self._legs = scheme, 0
+        who = credential or Credential(self._of.parent.user or "")
+        self._attempt = await self._stack.enter_async_context(
+            self._of.gate.trying(who, self._of.parent, scheme=scheme.name)
+        )
+        if scheme.name == "negotiate" and who.secret:
+            await self._attempt.sending()  # its first step may show the password to a KDC
+        self._login = scheme.login(self._asked, offered)
+        await self._step(next)
+
+    async def _step(self, advance: Callable[[Login], str]) -> None:
+        """Let the login think; in a thread where that may take long. NoWayOut when it learns of a rejection."""
+        login, scheme, attempt = self._login, self._scheme, self._attempt
+        assert login is not None and scheme is not None and attempt is not None
+        try:
+            self._value = (
+                await asyncio.to_thread(_advance, advance, login) if scheme.blocking else _advance(advance, login)
+            )
+        except Rejected as error:
+            refusal = await attempt.rejected("; ".join(part for part in (str(error), self._of.offers) if part))
+            raise refusal from None
+        self._legs += 1
+
+    async def _give_up(self, error: Unusable) -> None:
+        assert self._scheme is not None
+        self._unusable[self._scheme.name] = error
+        if self._attempt is not None:
+            await self._attempt.undecided()
+        await self._abandon()
+
+    async def _abandon(self) -> None:
+        await self.aclose()
+        self._stack = AsyncExitStack()
+        self._attempt, self._scheme, self._value = None, None, ""
+
+    @property
+    def _parent(self) -> str:
+        return self._of.parent.address
+
+    def _nothing_left(self, credential: Credential | None) -> NoWayOut:
+        """Why none of what it offers can be used, and what would help."""
+        parent = self._of.parent
+        reasons = [f"{scheme_name(name)}: {error.why}" for name, error in self._unusable.items()]
+        fixes = [error.fix for error in self._unusable.values() if error.fix]
+        if credential is None and not fixes:
+            fixes = [
+                f"pipway credentials add {parent.url if parent.user else f'{parent.scheme}://USER@{parent.address}'}"
+            ]
+            what = f"{parent.address} wants a login and none is stored for {parent.user or 'it'}"
+        else:
+            what = f"{parent.address} wants a login that cannot be given"
+        return self._no_way("login-required", what, "; ".join([self._of.offers, *reasons]), "; ".join(fixes))
+
+    def _no_way(self, code: str, what: str, why: str, fix: str = "ask its administrator") -> NoWayOut:
+        self._of.trace.emit("parent.refused", parent=self._parent, code=code)
+        return NoWayOut(code, what, why=why, fix=fix)
+
+
+def _advance(advance: Callable[[Login], str], login: Login) -> str:
+    """StopIteration must not cross a thread's future."""
+    try:
+        return advance(login)
+    except StopIteration:
+        raise Unusable("the login ended without a word") from None
+
+
+class Forwarding:
+    """Conforms to `base.Forward`: the logins of the requests that one connection to a parent carries."""
+
+    def __init__(self, authenticator: Authenticator, *, channel: bytes, protected: bool) -> None:
+        self._of = authenticator
+        self._channel = channel
+        self._protected = protected
+        self._talk: Conversation | None = None
+        self._let_in = False  # this connection is logged in for good
+
+    async def fields(self, method: str, uri: str) -> Mapping[str, str]:
+        """Header fields to add to the request for `uri`. NoWayOut when no login can be tried."""
+        fields = {"Proxy-Connection": "keep-alive"}
+        if self._let_in:
+            return fields
+        if self._talk is None:
+            self._talk = self._of.conversation(Asked(method, uri, self._channel, self._protected))
+        try:
+            value = await self._talk.value()
+        except BaseException:
+            await self.aclose()
+            raise
+        return fields | ({"Proxy-Authorization": value} if value else {})
+
+    async def answered(self, head: Head) -> bool:
+        """True when the same request must be sent again here; raises as `base.Forward` says."""
+        talk = self._talk
+        if head.status != 407 or talk is None:
+            if talk is not None:
+                self._let_in = talk.per_connection and head.status < 500
+                await talk.answered(head)
+                self._talk = None
+            return False
+        open_still = keeps_open(head)
+        try:
+            await talk.refused(head, open_still=open_still)
+        except BaseException:
+            await self.aclose()
+            raise
+        if open_still:
+            return True
+        await self.aclose()
+        raise Unavailable(
+            "parent-reconnect", f"{self._of.parent.address} closed the connection after asking for a login"
+        )
+
+    async def aclose(self) -> None:
+        """The connection is gone: a login under way with it."""
+        if self._talk is not None:
+            talk, self._talk = self._talk, None
+            await talk.aclose()

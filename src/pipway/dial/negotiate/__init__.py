@@ -1,0 +1,1 @@
+"""Where login tokens come from: NTLMv2 from pyspnego, Kerberos from the system's GSSAPI, Windows' own from SSPI."""

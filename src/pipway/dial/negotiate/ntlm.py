@@ -1,0 +1,96 @@
+"""NTLMv2 (MS-NLMP) through pyspnego: from a password, or from the NT hash alone. Never LM, never NTLMv1.
+
+`choose` makes schemes of it. pyspnego is loaded at the first login; without it NTLM is unusable and the rest works.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from pipway.dial.credentials.base import Credential
+from pipway.wire.auth.base import Asked, Unusable
+from pipway.wire.auth.tokens import Step
+
+_V1_LENGTH = 24  # bytes of an NTLMv1 response (MS-NLMP §2.2.2.6); a v2 response is longer
+
+
+def ntlm(credential: Credential, host: str, load: Callable[[], ModuleType] | None = None) -> Callable[[Asked], Step]:
+    """Make contexts for connections to `host`. Unusable when pyspnego is absent or the credential holds no secret."""
+
+    def begin(asked: Asked) -> Step:
+        spnego = (load or load_spnego)()
+        context = _context(spnego, credential, host, asked.channel)
+        legs = 0
+
+        def step(received: bytes | None) -> bytes:
+            nonlocal legs
+            legs += 1
+            if legs > 2:
+                raise Unusable("it goes on after NTLM's last message")
+            try:
+                token = context.step(received)
+            except spnego.exceptions.SpnegoError as error:
+                raise Unusable(f"its NTLM challenge cannot be used ({type(error).__name__})") from None
+            except (ValueError, IndexError, KeyError, UnicodeError):  # pyspnego trusts the offsets it is given
+                raise Unusable("its NTLM challenge is malformed") from None
+            if legs == 2:
+                _refuse_version_1(token)
+            return bytes(token)
+
+        return step
+
+    return begin
+
+
+def _context(spnego: ModuleType, credential: Credential, host: str, channel: bytes) -> Any:
+    if credential.password is None and credential.nt_hash is None:
+        raise Unusable("NTLM needs the password or its NT hash", "pipway credentials add")
+    bindings = spnego.channel_bindings.GssChannelBindings(application_data=channel) if channel else None
+    # The hash in any case: from a password pyspnego would make an LM hash too, which fails for some characters.
+    secret = nt_hash(credential.password) if credential.password is not None else credential.nt_hash
+    assert secret is not None
+    who = spnego.NTLMHash(credential.user, nt_hash=secret.hex())
+    try:
+        # Not spnego.client: on Windows that would take SSPI, which has no way in for a hash.
+        proxy = importlib.import_module("spnego._ntlm").NTLMProxy
+        return proxy(who, None, hostname=host, service="HTTP", channel_bindings=bindings, protocol="ntlm")
+    except spnego.exceptions.SpnegoError as error:
+        raise Unusable(f"NTLM cannot begin ({error})") from None
+
+
+def _refuse_version_1(token: bytes) -> None:
+    """The response's length tells its version (MS-NLMP §2.2.1.3); LM_COMPAT_LEVEL in the environment may ask for 1."""
+    lm, nt = (int.from_bytes(token[at : at + 2], "little") for at in (12, 20))
+    lm_at = int.from_bytes(token[16:20], "little")
+    if nt <= _V1_LENGTH:
+        raise Unusable(
+            "only NTLMv1 would be possible, which is never used", "unset LM_COMPAT_LEVEL, or set it to 3 or more"
+        )
+    if lm and len(token) < lm_at + lm:
+        raise Unusable("the NTLM message is malformed")
+
+
+def load_spnego() -> ModuleType:
+    """pyspnego, imported. Unusable with the reason when it is absent or broken."""
+    try:
+        module = importlib.import_module("spnego")
+        importlib.import_module("spnego.channel_bindings")
+        importlib.import_module("spnego.exceptions")
+    except Exception as error:
+        raise Unusable(
+            f"NTLM needs pyspnego, which cannot be loaded ({type(error).__name__})",
+            "pip install --force-reinstall pyspnego",
+        ) from None
+    logging.getLogger("spnego").setLevel(logging.WARNING)  # at DEBUG it prints every token
+    return module
+
+
+def nt_hash(password: str) -> bytes:
+    """MD4 of the password in UTF-16LE (MS-NLMP §3.3.1). OpenSSL 3 lacks MD4, so pyspnego's. Unusable without it."""
+    load_spnego()
+    md4 = importlib.import_module("spnego._ntlm_raw.crypto")
+    return bytes(md4.ntowfv1(password))

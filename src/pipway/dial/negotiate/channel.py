@@ -14,7 +14,7 @@ from pipway.wire.auth.base import Unusable
 
 @lru_cache(maxsize=16)
 def channel_binding(der: bytes) -> bytes:
-    """`tls-server-end-point:` and the hash of the certificate, as its signature hashes (§4.1: but SHA-256 for SHA-1)."""
+    """`tls-server-end-point:` and the hash of the certificate, hashed as its signature is (§4.1: SHA-256 for SHA-1)."""
     return b"tls-server-end-point:" + hashlib.new(_hash_name(der), der).digest()
 
 

@@ -34,10 +34,14 @@ def render_connect(authority: str, fields: Iterable[tuple[str, str]] = ()) -> by
 
 
 def keeps_open(head: Head) -> bool:
-    """Whether the proxy will read another request here (RFC 9112 §9.3, and the old Proxy-Connection)."""
+    """Whether the proxy will read another request here (RFC 9112 §9.3, and the old Proxy-Connection).
+
+    False too where only the close says where a refusal's body ends (§6.3).
+    """
     words = ",".join(head.header(name) or "" for name in (b"connection", b"proxy-connection")).lower()
     options = {word.strip() for word in words.split(",")}
-    return "close" not in options and (head.version == "1.1" or "keep-alive" in options)
+    framed = head.length is not None or head.header(b"transfer-encoding") is not None or head.status in (204, 304)
+    return framed and "close" not in options and (head.version == "1.1" or "keep-alive" in options)
 
 
 class ConnectReader:
@@ -54,7 +58,7 @@ class ConnectReader:
         return self._take(self._reader.feed(data))
 
     def eof(self) -> Answer:
-        """The proxy closed: a refusal whose body lasts until then is complete, anything else raises Unavailable."""
+        """The proxy closed: a refusal whose body was cut off is still a refusal, anything else raises Unavailable."""
         if self._head is not None:
             return Answer(self._head, reusable=False)
         answer = self._take(self._reader.eof())
@@ -67,11 +71,11 @@ class ConnectReader:
                 self._head = event
                 if 200 <= event.status < 300:
                     return Answer(event, reusable=False, early=self._reader.rest)
+                if not keeps_open(event):
+                    return Answer(event, reusable=False)  # nothing is gained by waiting for its body
             elif isinstance(event, End):
-                head = self._head
-                assert head is not None
-                framed = event.reusable or (head.version == "1.0" and head.length is not None)
-                return Answer(head, reusable=framed and keeps_open(head))
+                assert self._head is not None
+                return Answer(self._head, reusable=event.reusable)
             else:
                 self._dropped += len(event)
                 if self._dropped > _BODY:

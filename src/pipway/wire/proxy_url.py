@@ -43,6 +43,14 @@ class ProxyUrl:
         user = f"{quote(self.user, safe='')}@" if self.user is not None else ""
         return f"{self.scheme}://{user}{host}:{self.port}"
 
+    def format(self) -> str:
+        """The URL with the password: what `parse_proxy_url` reads back as this. Never to be shown."""
+        if self.password is None:
+            return str(self)
+        scheme, _, rest = str(self).partition("://")
+        user, _, authority = rest.rpartition("@")
+        return f"{scheme}://{user}:{quote(self.password, safe='')}@{authority}"
+
 
 def parse_proxy_url(text: str) -> ProxyUrl:
     """Read a proxy's URL. UsageError ("bad-proxy-url"), which says how to write it, without repeating it."""
@@ -70,7 +78,7 @@ def parse_proxy_url(text: str) -> ProxyUrl:
         scheme,  # type: ignore[arg-type]  # checked above
         host,
         port or _PORTS.get(scheme, _SOCKS_PORT),
-        _decoded(user) if at else None,
+        _decoded(user) if userinfo else None,
         _decoded(password) if colon else None,
     )
 
@@ -88,7 +96,7 @@ def _decoded(text: str) -> str:
         decoded = unquote(text, errors="strict")
     except UnicodeDecodeError:
         raise _bad("its user or password is not UTF-8", "encode each byte of its UTF-8 form as %XX") from None
-    if not decoded.isprintable():
+    if any(ord(char) < 32 or ord(char) == 127 for char in decoded):
         raise _bad("its user or password has control characters", "leave them out")
     return decoded
 
@@ -106,7 +114,7 @@ def _host_and_port(authority: str) -> tuple[str, int]:
         host = _host(host)
     if not port:
         return host, 0
-    if not port.isascii() or not port.isdigit() or not 0 < int(port[:6]) < 65536:
+    if not port.isascii() or not port.isdigit() or len(port) > 5 or not 0 < int(port) < 65536:
         raise _bad("its port is not a number from 1 to 65535", "write host and port as proxy:8080")
     return host, int(port)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 
 from pipway.errors import BadUpstream, Unavailable, UsageError
-from pipway.wire.socks5 import Handshake
+from pipway.wire.socks5 import Handshake, check_port, encode_name
 
 _GRANTED = 0x5A
 _REPLIES = {
@@ -18,25 +18,26 @@ _REPLIES = {
 }
 
 
-def connect(host: str, port: int, *, user: str = "") -> Handshake:
-    """Ask for host:port; a name makes it SOCKS 4a. UsageError, Unavailable, BadUpstream."""
+def connect(host: str, port: int, *, user: str = "", names: bool = True) -> Handshake:
+    """Ask for host:port; a name makes it SOCKS 4a, or a UsageError without `names`. Unavailable, BadUpstream."""
+    check_port(port)
     name = b""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         packed = b"\x00\x00\x00\x01"  # 4a: an impossible address says that a name follows
-        name = host.encode("ascii", "replace") + b"\x00"
-        if not 1 < len(name) < 257 or b"\x00" in name[:-1]:
-            raise UsageError("bad-host", "a SOCKS proxy takes host names of 1 to 255 characters") from None
+        if not names:
+            raise UsageError("bad-host", "SOCKS 4 takes addresses, not names", fix="use socks4a://") from None
+        name = encode_name(host) + b"\x00"
     else:
         if address.version != 4:
             raise Unavailable(
                 "parent-unsupported", f"SOCKS 4 cannot reach {host}", why="it knows no IPv6", fix="use socks5h://"
             )
         packed = address.packed
-    identity = user.encode() + b"\x00"
-    if len(identity) > 256 or b"\x00" in identity[:-1]:
-        raise UsageError("bad-socks-login", "a SOCKS 4 user has at most 255 bytes and no NUL")
+    identity = user.encode("utf-8", "replace") + b"\x00"
+    if len(identity) > 256 or b"\x00" in identity[:-1] or any("\ud800" <= char <= "\udfff" for char in user):
+        raise UsageError("bad-socks-login", "a SOCKS 4 user has at most 255 bytes of UTF-8 and no NUL")
     received = bytearray((yield b"\x04\x01" + port.to_bytes(2, "big") + packed + identity + name))
     while len(received) < 8:
         received += yield b""

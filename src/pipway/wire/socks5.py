@@ -31,7 +31,13 @@ _REPLIES = {
 
 
 def connect(host: str, port: int, *, login: tuple[str, str] | None = None) -> Handshake:
-    """Ask for host:port. Raises Rejected (wrong password), NoWayOut (login wanted), Unavailable, BadUpstream."""
+    """Ask for host:port. Raises Rejected (wrong password), NoWayOut (login wanted), Unavailable, BadUpstream.
+
+    UsageError, before anything is sent, for a host, port or login that SOCKS cannot carry.
+    """
+    address = _address(host)
+    check_port(port)
+    credentials = _credentials(*login) if login else b""
     received = bytearray()
     hello = bytes([_VERSION, 2, _NONE, _PASSWORD]) if login else bytes([_VERSION, 1, _NONE])
     yield from _send(hello, received, 2)
@@ -42,7 +48,7 @@ def connect(host: str, port: int, *, login: tuple[str, str] | None = None) -> Ha
             "not-socks5", "the proxy does not answer as SOCKS 5", fix="check its port, or use socks4a:// or http://"
         )
     if method == _PASSWORD and login:
-        yield from _send(_credentials(*login), received, 2)
+        yield from _send(credentials, received, 2)
         status = received[1]
         del received[:2]
         if status:  # RFC 1929 §2: the server closes after anything but 0
@@ -50,15 +56,17 @@ def connect(host: str, port: int, *, login: tuple[str, str] | None = None) -> Ha
     elif method != _NONE:
         wants = "it wants a login of a kind that is not known" if login else "it wants a login"
         raise NoWayOut("login-required", "the SOCKS proxy lets nobody in like this", why=wants)
-    yield from _send(bytes([_VERSION, _CONNECT, 0]) + _address(host) + port.to_bytes(2, "big"), received, 5)
-    yield from _send(b"", received, 4 + _length(received) + 2)
-    reply = received[1]
-    end = 4 + _length(received) + 2
-    if received[0] != _VERSION:
+    yield from _send(bytes([_VERSION, _CONNECT, 0]) + address + port.to_bytes(2, "big"), received, 2)
+    version, reply = received[:2]
+    if version != _VERSION:
         raise BadUpstream("not-socks5", "the SOCKS proxy's reply is malformed")
-    if reply:
+    if reply:  # some send no address, or an impossible one, along with a refusal
         code, why = _REPLIES.get(reply, ("parent-failed", f"it answers with the unknown code {reply}"))
-        raise Unavailable(code, f"the SOCKS proxy cannot connect to {host}:{port}", why=why)
+        where = f"[{host}]" if ":" in host else host
+        raise Unavailable(code, f"the SOCKS proxy cannot connect to {where}:{port}", why=why)
+    yield from _send(b"", received, 5)
+    end = 4 + _length(received) + 2
+    yield from _send(b"", received, end)
     return bytes(received[end:])
 
 
@@ -87,19 +95,37 @@ def _address(host: str) -> bytes:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        name = host.encode("ascii", "replace")
-        if not 0 < len(name) < 256:
-            raise UsageError("bad-host", "a SOCKS proxy takes host names of 1 to 255 characters") from None
+        name = encode_name(host)
         return bytes([_NAME, len(name)]) + name
     return bytes([_IPV4 if address.version == 4 else _IPV6]) + address.packed
 
 
+def encode_name(host: str) -> bytes:
+    """A host name as SOCKS carries it. UsageError when it is empty, too long or not ASCII."""
+    if not 0 < len(host) < 256 or not host.isascii() or not host.isprintable():
+        raise UsageError(
+            "bad-host",
+            "a SOCKS proxy takes host names of 1 to 255 ASCII characters",
+            fix="check the name; an international one is written as xn--...",
+        )
+    return host.encode("ascii")
+
+
+def check_port(port: int) -> None:
+    """UsageError when it is none."""
+    if not 0 < port < 65536:
+        raise UsageError("bad-port", "a port is a number from 1 to 65535")
+
+
 def _credentials(user: str, password: str) -> bytes:
-    pair = [user.encode(), password.encode()]
-    if not all(0 < len(part) < 256 for part in pair):
+    try:
+        pair = [user.encode(), password.encode()]
+    except UnicodeEncodeError:
+        pair = []  # bytes of the environment that were no UTF-8
+    if not pair or not all(0 < len(part) < 256 for part in pair):
         raise UsageError(
             "bad-socks-login",
-            "a SOCKS login has 1 to 255 bytes of user and of password",
-            fix="store a shorter one with pipway credentials rotate",
+            "a SOCKS login has 1 to 255 bytes of user and of password, in UTF-8",
+            fix="store one that fits with pipway credentials rotate",
         )
     return b"\x01" + b"".join(bytes([len(part)]) + part for part in pair)  # version of the sub-negotiation: 1

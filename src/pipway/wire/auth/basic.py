@@ -28,8 +28,11 @@ class Basic:
         """One value; a second refusal means that the password is wrong."""
         if ":" in self._user:
             raise Unusable("Basic cannot carry a user name with a colon", "use the name without a colon")
-        if any(ord(char) < 32 or ord(char) == 127 for char in self._user + self._password):
-            raise Unusable("Basic cannot carry control characters", "store the password again")  # RFC 7617 §2
+        # RFC 7617 §2; a surrogate is a byte of the environment that was no UTF-8
+        if any(
+            ord(char) < 32 or ord(char) == 127 or "\ud800" <= char <= "\udfff" for char in self._user + self._password
+        ):
+            raise Unusable("Basic cannot carry control characters or broken UTF-8", "store the password again")
         pair = f"{self._user}:{self._password}".encode()
         yield "Basic " + base64.b64encode(pair).decode("ascii")
         raise Rejected("user or password is wrong")

@@ -47,7 +47,7 @@ def _challenges(text: str) -> Iterator[Challenge]:
         at = scheme.end()
         token = ""
         params: dict[str, str] = {}
-        if at < len(text) and text[at] == " ":
+        if at < len(text) and text[at] in " \t":
             start = _spaces(text, at)
             if token68 := _TOKEN68.match(text, start):  # never matches name=value
                 token, at = token68[0], token68.end()

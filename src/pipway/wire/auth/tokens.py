@@ -15,6 +15,7 @@ from pipway.wire.auth.base import Asked, Challenge, Login, Rejected, Unusable
 Step = Callable[[bytes | None], bytes]
 
 _LEGS = 6  # NTLM needs two, Kerberos one or two
+_PROOF = b"NTLMSSP\0\x03\0\0\0"  # AUTHENTICATE_MESSAGE (MS-NLMP §2.2.1.3), raw or inside SPNEGO
 
 
 class TokenScheme:
@@ -30,27 +31,31 @@ class TokenScheme:
         self._begin = begin
 
     def login(self, asked: Asked, offered: Sequence[Challenge] = ()) -> Login:
-        """Legs on one connection. A bare challenge after our last word means no (MS-NTHT §2.2.4)."""
-        shown = {"ntlm": "NTLM", "negotiate": "Negotiate"}[self.name]
+        """Legs on one connection. Any refusal after the proof means no (MS-NTHT §2.2.4), and it is not sent twice."""
+        shown = {"ntlm": "NTLM", "negotiate": "Negotiate"}.get(self.name, self.name)
         step = self._begin(asked)
         received: bytes | None = None
         for leg in range(_LEGS):
             token = step(received)
             offered = yield f"{shown} {base64.b64encode(token).decode('ascii')}"
-            answers = [challenge.token for challenge in offered if challenge.scheme == self.name]
-            if not answers:
-                raise Unusable(f"it stopped offering {shown} in the middle of the login")
-            answer = next((text for text in answers if text), "")
+            answer = next((each.token for each in offered if each.scheme == self.name and each.token), "")
+            if _PROOF in token:
+                raise Rejected("user or password is wrong")  # even with a new challenge: the proof has been judged
             if not answer:
-                raise self._refused(token, leg)
+                raise _ended(leg)
             try:
                 received = base64.b64decode(answer, validate=True)
             except (binascii.Error, ValueError):
                 raise Unusable(f"its {shown} token is not base64") from None
         raise Unusable(f"its {shown} login goes on for ever")
 
-    def _refused(self, token: bytes, leg: int) -> Rejected | Unusable:
-        # A first NTLM message proves nothing, so nobody judged the secret. Kerberos is judged with the first token.
-        if leg == 0 and b"NTLMSSP\0\x01\0\0\0" in token:
-            return Unusable("it ended the login before it began", "it may not allow this login for this network")
-        return Rejected("the login was refused")
+
+def _ended(leg: int) -> Rejected | Unusable:
+    # The first token proves no password: it is an NTLM hello, or a ticket, which may merely be expired or for
+    # another name of the proxy. Neither can lock an account.
+    if leg == 0:
+        return Unusable(
+            "it does not accept the first token",
+            "check the ticket (klist), or the parent's spn and canonicalize options",
+        )
+    return Rejected("the login was refused")

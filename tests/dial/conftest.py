@@ -21,6 +21,7 @@ from tests.servers.tiny_http import Handler, TinyServer
 from pipway.dial.base import Dialer
 from pipway.dial.direct import Direct
 from pipway.dial.http import Client, Limits
+from pipway.dial.url import Origin
 from pipway.platforms import loop_factory
 from pipway.trace import Trace
 
@@ -66,6 +67,15 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
+def believing(context: ssl.SSLContext) -> Callable[[Origin], Awaitable[ssl.SSLContext]]:
+    """The same trust for every origin."""
+
+    async def trust(origin: Origin) -> ssl.SSLContext:
+        return context
+
+    return trust
+
+
 class Journal:
     """Every event a client emitted."""
 
@@ -107,7 +117,7 @@ async def make_client(journal: Journal, authority: trustme.CA) -> AsyncIterator[
     def make(*, dialer: Dialer | None = None, per_origin: int = 32, **limits: Any) -> Client:
         client = Client(
             dialer or Direct(),
-            trust=lambda: trusting(authority),
+            trust=believing(trusting(authority)),
             limits=replace(Limits(connect=5, first_byte=5, stall=5), **limits),
             user_agent="pipway/test",
             trace=journal.trace,

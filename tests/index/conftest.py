@@ -15,6 +15,7 @@ from tests.servers.upstream import Published, Upstream
 
 from pipway.dial.direct import Direct
 from pipway.dial.http import Client, Limits
+from pipway.dial.url import Origin
 from pipway.index import upstream as index
 from pipway.index.base import Download
 from pipway.index.breaker import Breakers
@@ -151,7 +152,11 @@ class World:
 
 
 def client(trace: Trace, limits: Limits = LIMITS) -> Client:
-    return Client(Direct(), trust=ssl.create_default_context, limits=limits, user_agent="pipway/test", trace=trace)
+
+    async def trust(_: Origin) -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+    return Client(Direct(), trust=trust, limits=limits, user_agent="pipway/test", trace=trace)
 
 
 def name(text: str) -> NormalizedName:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 
 from pipway.dial.base import Dialer, Stream
 from pipway.dial.failures import broken_connection, connect_timeout
@@ -29,6 +29,7 @@ _REPEATABLE = frozenset({"GET", "HEAD"})
 _WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
 _DRAIN = 65536  # bytes of a redirect's body worth reading to keep its connection
 _DRAIN_SECONDS = 0.5
+_CONNECTIONS = 4  # for one request: one may die idle, and a parent may close after asking for a login
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,15 @@ class Client:
         self,
         dialer: Dialer,
         *,
-        trust: Callable[[], ssl.SSLContext],
+        trust: Callable[[Origin], Awaitable[ssl.SSLContext]],
         limits: Limits,
         user_agent: str,
         trace: Trace,
         per_origin: int = 32,
     ) -> None:
-        """`trust` is called once, at the first https address; `per_origin` bounds the connections to one origin."""
+        """`trust` gives the context of an https origin; `per_origin` bounds the connections to one origin."""
         self._dialer = dialer
         self._trust = trust
-        self._context: ssl.SSLContext | None = None
         self._limits = limits
         self._user_agent = user_agent
         self._trace = trace
@@ -130,29 +130,54 @@ class Client:
         return there
 
     async def _send(self, method: str, url: Url, fields: Mapping[str, str], *, decode: bool) -> Response:
-        """One request and its head; on a connection that died while idle, once more on a new one."""
-        request = render_request(method, url.target, url.origin.authority, fields.items())
+        """One request and its head; on a connection that died while idle or that a parent closed, on a new one."""
         fresh = False
-        while True:
+        for _ in range(_CONNECTIONS):
             connection = await self._take(url, fresh=fresh)
+            began = time.monotonic()
+            exchange, head, error = await self._exchange(connection, method, url, fields, fresh=fresh)
+            if head is not None:
+                response = await self._response(exchange, head, method, decode=decode)
+                self._answered(url, method, head, time.monotonic() - began)
+                return response
+            fresh = True
+        assert error is not None
+        raise error
+
+    async def _exchange(
+        self, connection: Connection, method: str, url: Url, fields: Mapping[str, str], *, fresh: bool
+    ) -> tuple[Exchange, Head | None, PipwayError | None]:
+        """Ask on one connection, as often as a parent's login takes. No head: ask on a new one, or raise the error."""
+        forward = connection.stream.info.forward
+        # RFC 9112 §3.2.2: a proxy that forwards is given the whole address.
+        target = url.target if forward is None else str(url)
+        while True:
             reader = ResponseReader(method, head_bytes=self._limits.head_bytes)
             exchange = Exchange(connection, reader, url, self._failed(url))
             self._emit("upstream.request", url, method=method, reused=connection.reused)
-            began = time.monotonic()
             try:
-                head = await exchange.head(request, self._limits.first_byte)
-                response = Response(exchange, head, method=method, stall=self._limits.stall, decode=decode)
+                more = {} if forward is None else await forward.fields(method, target)
+                request = render_request(method, target, url.origin.authority, [*fields.items(), *more.items()])
+                refused = None if forward is None else forward.answered
+                head = await exchange.head(request, self._limits.first_byte, refused)
             except BaseException as error:
-                if not fresh and method in _REPEATABLE and connection.reused and _died_idle(error, reader):
+                idle = not fresh and method in _REPEATABLE and connection.reused and _died_idle(error, reader)
+                if idle or (isinstance(error, Unavailable) and error.code == "parent-reconnect"):
                     await connection.release(reusable=False)
-                    fresh = True
-                    continue
+                    return exchange, None, error if isinstance(error, PipwayError) else None
                 await exchange.abandon(error)
                 if isinstance(error, OSError):
                     raise broken_connection(str(url.origin), error) from None
                 raise
-            self._answered(url, method, head, time.monotonic() - began)
-            return response
+            if head is not None:
+                return exchange, head, None
+
+    async def _response(self, exchange: Exchange, head: Head, method: str, *, decode: bool) -> Response:
+        try:
+            return Response(exchange, head, method=method, stall=self._limits.stall, decode=decode)
+        except BaseException as error:
+            await exchange.abandon(error)
+            raise
 
     async def _take(self, url: Url, *, fresh: bool) -> Connection:
         try:
@@ -165,21 +190,16 @@ class Client:
         """Dial, and speak TLS where the scheme says so, within the connect limit."""
         try:
             async with asyncio.timeout(self._limits.connect):
-                stream = await self._dialer.dial(origin.target)
+                stream = await self._dialer.dial(replace(origin.target, clear=origin.scheme == "http"))
                 if origin.scheme == "http":
                     return stream
                 try:
-                    return await stream.start_tls(await self._tls(), origin.host)
+                    return await stream.start_tls(await self._trust(origin), origin.host)
                 except BaseException:
                     await stream.aclose()
                     raise
         except TimeoutError:
             raise connect_timeout(origin.target, self._limits.connect) from None
-
-    async def _tls(self) -> ssl.SSLContext:
-        if self._context is None:
-            self._context = await asyncio.to_thread(self._trust)  # reading a machine's roots takes tens of milliseconds
-        return self._context
 
     def _failed(self, url: Url) -> Callable[[PipwayError], None]:
         return lambda error: self._emit("upstream.failed", url, code=error.code)

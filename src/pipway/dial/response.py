@@ -18,6 +18,7 @@ from pipway.wire.codings import Decoder, decoder_for
 from pipway.wire.responses import End, Event, Head, ResponseReader
 
 _LARGE = 65536  # bytes decoded at a time, from which on others get a turn
+_REFUSAL = 65536  # bytes of a parent's refusal worth reading to keep its connection
 
 
 class Exchange:
@@ -35,8 +36,14 @@ class Exchange:
         self._over = False
         self._failure: PipwayError | None = None
 
-    async def head(self, request: bytes, limit: float) -> Head:
-        """Send, and wait at most `limit` seconds for the whole head. OSError, PipwayError; nothing is released."""
+    async def head(
+        self, request: bytes, limit: float, refused: Callable[[Head], Awaitable[bool]] | None = None
+    ) -> Head | None:
+        """Send, and wait at most `limit` seconds for the whole head. OSError, PipwayError; nothing is released.
+
+        Where `refused` says so of the head, the body is dropped, the connection is kept on loan, and None is given: the
+        request must be sent again.
+        """
         try:
             async with asyncio.timeout(limit) as timer:
                 await self.connection.stream.write(request)
@@ -48,9 +55,25 @@ class Exchange:
             raise self._slow("first-byte-timeout", "did not answer", limit) from None
         head = self._events.popleft()
         assert isinstance(head, Head)
+        if refused is not None and await refused(head):
+            await self._drop_refusal(limit)
+            return None
         if self._events and isinstance(self._events[-1], End):
             await self._finish(self._events.pop())
         return head
+
+    async def _drop_refusal(self, limit: float) -> None:
+        dropped = 0
+        async with asyncio.timeout(limit):
+            while True:
+                while self._events:
+                    event = self._events.popleft()
+                    if isinstance(event, End):
+                        return
+                    dropped += len(event) if isinstance(event, bytes) else 0
+                if dropped > _REFUSAL:
+                    raise Unavailable("parent-reconnect", "the parent's refusal is too long to wait for its end")
+                await self._receive()
 
     async def body(self, stall: float) -> bytes:
         """The next piece as it came, b"" at the end; at most `stall` seconds between two arrivals."""

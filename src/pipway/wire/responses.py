@@ -209,9 +209,7 @@ class ResponseReader:
             return self._end(reusable=False)
         codings = head.header(b"transfer-encoding")
         options = {option.strip().lower() for option in (head.header(b"connection") or "").split(",")}
-        if (
-            self._method == "CONNECT"
-        ):  # obsolete (RFC 9110 Appendix C.2.2), and what old proxies say to the legs of a login
+        if self._method == "CONNECT":  # obsolete (RFC 9110 §7.6.1), and all that old proxies say
             options |= {option.strip().lower() for option in (head.header(b"proxy-connection") or "").split(",")}
         # RFC 9112 §9.3: persistent unless the version or an option says otherwise
         self._keep_alive = "close" not in options and (head.version == "1.1" or "keep-alive" in options)

@@ -110,11 +110,11 @@ async def test_post_says_that_it_has_no_content(client: Client, serve: Serve) ->
 @pytest.mark.parametrize(
     ("url", "target", "host"),
     [
-        ("http://files.example/", Target("files.example", 80), "files.example"),
-        ("http://files.example:8080/", Target("files.example", 8080), "files.example:8080"),
-        ("http://[2001:DB8::1]/", Target("2001:db8::1", 80), "[2001:db8::1]"),
-        ("http://[::1]:8080/", Target("::1", 8080), "[::1]:8080"),
-        ("http://bücher.example/", Target("xn--bcher-kva.example", 80), "xn--bcher-kva.example"),
+        ("http://files.example/", Target("files.example", 80, clear=True), "files.example"),
+        ("http://files.example:8080/", Target("files.example", 8080, clear=True), "files.example:8080"),
+        ("http://[2001:DB8::1]/", Target("2001:db8::1", 80, clear=True), "[2001:db8::1]"),
+        ("http://[::1]:8080/", Target("::1", 8080, clear=True), "[::1]:8080"),
+        ("http://bücher.example/", Target("xn--bcher-kva.example", 80, clear=True), "xn--bcher-kva.example"),
     ],
 )
 async def test_who_is_dialled_and_named(

@@ -14,6 +14,8 @@ from pipway.wire.auth.base import Rejected
 
 Handshake = Generator[bytes, bytes, bytes]
 
+#: RFC 1929 §2: the first byte of the message that carries the password, and of no other
+LOGIN_VERSION = 1
 _VERSION, _CONNECT, _NONE, _PASSWORD, _NO_METHOD = 5, 1, 0, 2, 0xFF
 _IPV4, _NAME, _IPV6 = 1, 3, 4
 
@@ -128,4 +130,4 @@ def _credentials(user: str, password: str) -> bytes:
             "a SOCKS login has 1 to 255 bytes of user and of password, in UTF-8",
             fix="store one that fits with pipway credentials rotate",
         )
-    return b"\x01" + b"".join(bytes([len(part)]) + part for part in pair)  # version of the sub-negotiation: 1
+    return bytes([LOGIN_VERSION]) + b"".join(bytes([len(part)]) + part for part in pair)

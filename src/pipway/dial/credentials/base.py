@@ -1,4 +1,4 @@
-"""A credential, and the protocol of whoever can find one.
+"""A credential, and the protocols of who finds one and where one is kept.
 
 Nothing here ever shows a secret: not in repr, not in errors. `gate` compares fingerprints, `login` proves credentials.
 """
@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from pipway.dial.parent import Parent
+from pipway.errors import UsageError
+
+_LONGEST = 1024  # characters of a secret; Windows allows 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class Credential:
 
     user: str  #: as the person wrote it: alice, CORP\\alice, alice@CORP.EXAMPLE; "" for the ticket cache alone
     password: str | None = field(default=None, repr=False)
-    nt_hash: bytes | None = field(default=None, repr=False)  #: MD4 of the password (MS-NLMP 3.3.1); as good as it
+    nt_hash: bytes | None = field(default=None, repr=False)  #: MD4 of the password (MS-NLMP §3.3.1); as good as it
     keytab: Path | None = None
     origin: str = ""  #: where it was found, for messages: "keyring", "PIPWAY_PARENT_PASSWORD", "the ticket cache"
 
@@ -28,16 +31,17 @@ class Credential:
         """Whether a logon with it can be refused and counted: a ticket or a keytab cannot lock an account."""
         return self.password is not None or self.nt_hash is not None
 
+    @property
+    def kind(self) -> str:
+        """For lists: password, nt-hash, keytab or ticket."""
+        if self.password is not None:
+            return "password"
+        return "nt-hash" if self.nt_hash is not None else "keytab" if self.keytab is not None else "ticket"
+
     def fingerprint(self, salt: bytes) -> str:
-        """Tells one secret of one user from another without revealing it (scrypt, some 50 ms: call it in a thread)."""
-        secret = b"\0".join(
-            (
-                self.user.casefold().encode(),
-                (self.password or "").encode(),
-                self.nt_hash or b"",
-                str(self.keytab).encode(),
-            )
-        )
+        """Tells one user's secret from another without revealing it (scrypt, some 50 ms: call it in a thread)."""
+        parts = (self.user.casefold(), self.password or "", (self.nt_hash or b"").hex(), str(self.keytab))
+        secret = "\0".join(parts).encode("utf-8", "surrogatepass")
         return hashlib.scrypt(secret, salt=salt, n=2**14, r=8, p=1, dklen=20).hex()
 
 
@@ -49,3 +53,38 @@ class Credentials(Protocol):
 
         UsageError when the place it is kept in is locked, unreadable or open to others.
         """
+
+
+class Place(Protocol):
+    """Where secrets are kept. Blocking: call it in a thread. UsageError when it cannot be used, with the fix."""
+
+    @property
+    def name(self) -> str:
+        """For messages and `--place`."""
+
+    def get(self, key: str) -> Credential | None:
+        """What is stored for `key` (see `key_of`)."""
+
+    def put(self, key: str, credential: Credential) -> None:
+        """Store or replace."""
+
+    def delete(self, key: str) -> bool:
+        """Whether there was something to delete."""
+
+
+def key_of(parent: Parent) -> str:
+    """`USER@host:port`: a secret belongs to one user at one parent."""
+    return f"{parent.user or ''}@{parent.address}"
+
+
+def checked(secret: str) -> str:
+    """A password as it may be stored. UsageError, which does not repeat it."""
+    if not secret:
+        raise UsageError("empty-password", "the password is empty", fix="type it again")
+    if len(secret) > _LONGEST or any(ord(char) < 32 or ord(char) == 127 for char in secret):
+        raise UsageError(
+            "bad-password",
+            f"a password has at most {_LONGEST} characters and no control characters",
+            fix="check what was typed or piped in",
+        )
+    return secret

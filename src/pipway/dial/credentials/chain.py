@@ -1,0 +1,103 @@
+"""Looks for a credential where a person may have put one: given at the start, in the file, the keyring, by a command.
+
+Conforms to `base.Credentials`. Each question is answered anew (cheaply), so that a rotation needs no restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from pipway.dial.credentials.base import Credential, Place, checked, key_of
+from pipway.dial.credentials.file import FilePlace
+from pipway.dial.parent import Parent
+from pipway.errors import PipwayError, UsageError
+from pipway.trace import Trace
+
+_FRESH = 5.0  # seconds that an answer of the keyring or a command is used; asking may cost a process
+_COMMAND_SECONDS = 20.0
+
+
+class CredentialChain:
+    """Asks one after the other."""
+
+    def __init__(
+        self,
+        given: Mapping[str, Credential],
+        file: FilePlace,
+        keyring: Place,
+        *,
+        command: Sequence[str] = (),
+        trace: Trace,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`given` is by `key_of`, or by user alone where it holds for every parent of that user."""
+        self._given = given
+        self._file = file
+        self._keyring = keyring
+        self._command = tuple(command)
+        self._trace = trace
+        self._clock = clock
+        self._recent: dict[str, tuple[float, Credential | None]] = {}
+        self._told = False
+
+    async def find(self, parent: Parent) -> Credential | None:
+        """The credential of `parent.user` at that parent. UsageError when the file is open to others or damaged."""
+        if parent.user is None:
+            return None  # single sign-on
+        key = key_of(parent)
+        given = self._given.get(key) or self._given.get(parent.user)
+        if given is not None:
+            return replace(given, user=parent.user)
+        stored = self._file.get(key)
+        if stored is not None:
+            return stored
+        asked, found = self._recent.get(key, (float("-inf"), None))
+        if self._clock() - asked > _FRESH:
+            found = await asyncio.to_thread(self._ask, key, parent)
+            self._recent[key] = (self._clock(), found)
+        return found
+
+    def _ask(self, key: str, parent: Parent) -> Credential | None:
+        try:
+            found = self._keyring.get(key)
+        except PipwayError as error:
+            found = None
+            if not self._told:
+                self._told = True
+                self._trace_later(error)
+        if found is None and self._command:
+            found = Credential(parent.user or "", password=run(self._command), origin=self._command[0])
+        return found
+
+    def _trace_later(self, error: PipwayError) -> None:
+        """Events belong to the event loop, and this runs in a thread."""
+        self._problem = error
+
+    @property
+    def problem(self) -> PipwayError | None:
+        """Why the keyring could not be asked, if it could not."""
+        return getattr(self, "_problem", None)
+
+
+def run(command: Sequence[str]) -> str:
+    """The first line that a command prints. UsageError when it fails, without its output."""
+    try:
+        done = subprocess.run(  # noqa: S603  (the person's own command, as a list)
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_SECONDS, check=True
+        )
+        return checked(done.stdout.decode().split("\n", 1)[0].rstrip("\r"))
+    except FileNotFoundError:
+        why = "it does not exist"
+    except subprocess.TimeoutExpired:
+        why = f"it took longer than {_COMMAND_SECONDS:g} s"
+    except subprocess.CalledProcessError as error:
+        why = f"it ended with code {error.returncode}"
+    except (OSError, UnicodeDecodeError) as error:
+        why = type(error).__name__
+    raise UsageError(
+        "password-command-failed", f"{command[0]} gave no password", why=why, fix="try parent.password_command by hand"
+    )

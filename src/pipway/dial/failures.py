@@ -66,6 +66,17 @@ def connect_failure(target: Target, error: OSError) -> Unavailable:
     return Unavailable(code, f"cannot connect to {target}", why=why, fix=fix)
 
 
+def parent_unreachable(address: str, error: Unavailable) -> Unavailable:
+    """The way to a parent proxy failed, whatever lies behind the parent."""
+    return Unavailable(
+        "parent-unreachable",
+        f"the parent proxy {address} cannot be reached",
+        why="; ".join(part for part in (error.what, error.why) if part),
+        fix="check its address, and the network or VPN",
+        retry_after=5,
+    )
+
+
 def _name_failure(target: Target, error: socket.gaierror) -> Unavailable:
     if error.errno == socket.EAI_AGAIN:
         return Unavailable(

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from pipway.dial.base import Dialer, Stream, Target
 from pipway.dial.early import Around, with_early
-from pipway.dial.failures import broken_connection
+from pipway.dial.failures import broken_connection, parent_unreachable
 from pipway.dial.login import Authenticator, Conversation, Forwarding
 from pipway.dial.negotiate.channel import channel_binding
 from pipway.dial.parent import Parent
@@ -61,7 +61,12 @@ class ViaHttp:
 
     async def _connect(self) -> Stream:
         """A connection to the parent, with TLS where its URL says so."""
-        stream = await self._inner.dial(self._parent.target)
+        try:
+            stream = await self._inner.dial(self._parent.target)
+        except Unavailable as error:
+            if isinstance(error, NoWayOut):
+                raise
+            raise parent_unreachable(self._parent.address, error) from None
         try:
             if self._parent.scheme == "https":
                 stream = await stream.start_tls(await self._trust(), self._parent.host)

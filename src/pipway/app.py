@@ -8,18 +8,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from pipway import __version__
+from pipway import outbound
 from pipway.dial import http
-from pipway.dial.direct import Direct
-from pipway.dial.trust import client_context
 from pipway.errors import PipwayError, UsageError
 from pipway.index.breaker import Breakers
 from pipway.index.cached import Cached
@@ -53,15 +53,22 @@ _client: ContextVar[str] = ContextVar("client", default="")
 _SWITCH_SECONDS = 0.0005
 
 
-async def serve(settings: Settings, *, ready: Callable[[str], None]) -> int:
+async def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[str], None],
+    environ: Mapping[str, str] = os.environ,
+    typed: Mapping[str, str] = {},
+) -> int:
     """Serve until SIGTERM or SIGINT, finish what runs, and give the exit code.
 
-    `ready` is called once with the server's URL. PipwayError when it cannot start.
+    `ready` is called once with the server's URL; `typed` has the parents' passwords that a person typed in.
+    PipwayError when it cannot start.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
     stopping = asyncio.Event()
     _on_signals(stopping.set)
-    async with building(settings) as (server, url):
+    async with building(settings, environ=environ, typed=typed) as (server, url):
         ready(url)
         await stopping.wait()
         await server.stop(settings.server.grace)
@@ -69,7 +76,9 @@ async def serve(settings: Settings, *, ready: Callable[[str], None]) -> int:
 
 
 @asynccontextmanager
-async def building(settings: Settings) -> AsyncIterator[tuple[Server, str]]:
+async def building(
+    settings: Settings, *, environ: Mapping[str, str] = os.environ, typed: Mapping[str, str] = {}
+) -> AsyncIterator[tuple[Server, str]]:
     """A pipway that listens, and its URL. Everything it holds is closed in reverse order at the end."""
     async with AsyncExitStack() as stack:
         # 1. Whoever wants to know what happens listens to the trace: the log and the metrics.
@@ -79,7 +88,8 @@ async def building(settings: Settings) -> AsyncIterator[tuple[Server, str]]:
         # 2. What is kept: blobs on the disk and what we know about them.
         blobs, catalog = await _open_store(settings, trace, stack)
         # 3. The way out: streams, HTTP on them, and one remote index per upstream.
-        client = _client_of(settings, trace)
+        way_out = outbound.build(settings, environ, trace, typed=typed)
+        client = way_out.client(settings, trace)
         stack.push_async_callback(client.aclose)
         breakers = Breakers(trace=trace)
         upstreams = [_remote(settings, client, trace, breakers, name, url) for name, url in _upstreams(settings)]
@@ -103,7 +113,7 @@ async def building(settings: Settings) -> AsyncIterator[tuple[Server, str]]:
             index,
             Lookup(index).find,
             metrics=metrics,
-            health=lambda: _health(settings, breakers),
+            health=lambda: _health(settings, breakers, way_out),
             page_bytes=settings.cache.memory_pages // 2,
         )
         # 6. The port.
@@ -155,17 +165,6 @@ async def _open_store(settings: Settings, trace: Trace, stack: AsyncExitStack) -
     catalog = await open_catalog(settings.data / "catalog.sqlite", trace=trace)
     stack.push_async_callback(catalog.aclose)
     return blobs, catalog
-
-
-def _client_of(settings: Settings, trace: Trace) -> http.Client:
-    limits = settings.limits
-    return http.Client(
-        Direct(connect_limit=limits.connect),
-        trust=client_context,
-        limits=http.Limits(connect=limits.connect, first_byte=limits.first_byte, stall=limits.stall),
-        user_agent=f"pipway/{__version__}",
-        trace=trace,
-    )
 
 
 Address = str | Callable[[], Awaitable[str]]
@@ -239,10 +238,12 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _health(settings: Settings, breakers: Breakers) -> Mapping[str, Any]:
+def _health(settings: Settings, breakers: Breakers, way_out: outbound.Outbound) -> Mapping[str, Any]:
     failing = breakers.open()
-    state = "degraded" if failing or settings.offline else "ok"
-    return {"status": state, "offline": settings.offline, "failing_upstreams": failing}
+    logins = [asdict(standing) for standing in way_out.logins.gate.state()]
+    refused = any(login["state"] != "proven" for login in logins)
+    state = "degraded" if failing or refused or settings.offline else "ok"
+    return {"status": state, "offline": settings.offline, "failing_upstreams": failing, "logins": logins}
 
 
 def _url(host: str, port: int) -> str:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from pipway.dial.base import Dialer, Stream
+from pipway.dial.base import Dialer, Stream, Target
 from pipway.dial.failures import broken_connection, connect_timeout
 from pipway.dial.pool import Connection, Pool
 from pipway.dial.response import Exchange, Response
@@ -56,10 +56,15 @@ class Client:
         user_agent: str,
         trace: Trace,
         per_origin: int = 32,
+        route: Callable[[Target], Awaitable[str]] | None = None,
     ) -> None:
-        """`trust` gives the context of an https origin; `per_origin` bounds the connections to one origin."""
+        """`trust` gives the context of an https origin; `per_origin` bounds the connections to one origin.
+
+        `route` names the way out that the dialer would take now, so that no connection outlives a change of it.
+        """
         self._dialer = dialer
         self._trust = trust
+        self._route = route
         self._limits = limits
         self._user_agent = user_agent
         self._trace = trace
@@ -181,7 +186,8 @@ class Client:
 
     async def _take(self, url: Url, *, fresh: bool) -> Connection:
         try:
-            return await self._pool.take(url.origin, fresh=fresh)
+            route = "" if self._route is None else await self._route(_target(url.origin))
+            return await self._pool.take(url.origin, route, fresh=fresh)
         except PipwayError as error:
             self._failed(url)(error)
             raise
@@ -190,7 +196,7 @@ class Client:
         """Dial, and speak TLS where the scheme says so, within the connect limit."""
         try:
             async with asyncio.timeout(self._limits.connect):
-                stream = await self._dialer.dial(replace(origin.target, clear=origin.scheme == "http"))
+                stream = await self._dialer.dial(_target(origin))
                 if origin.scheme == "http":
                     return stream
                 try:
@@ -209,6 +215,10 @@ class Client:
 
     def _emit(self, name: str, url: Url, **facts: object) -> None:
         self._trace.emit(name, origin=str(url.origin), target=url.path, **facts)
+
+
+def _target(origin: Origin) -> Target:
+    return replace(origin.target, clear=origin.scheme == "http")
 
 
 def _died_idle(error: BaseException, reader: ResponseReader) -> bool:

@@ -1,4 +1,4 @@
-"""Open connections, kept per origin for the next request.
+"""Open connections, kept per origin and route for the next request.
 
 Only `http` uses it. At most `per_origin` connections to one origin exist; whoever wants more waits in line (how
 long is the caller's business). It never looks into the bytes: a stream that has something to say is dropped.
@@ -32,10 +32,10 @@ class Connection:
 
 
 class _Lane:
-    """The connections of one origin."""
+    """The connections of one origin by one route."""
 
-    def __init__(self, origin: Origin, size: int) -> None:
-        self.origin = origin
+    def __init__(self, key: tuple[Origin, str], size: int) -> None:
+        self.key = key
         self.free = asyncio.Semaphore(size)
         self.users = 0  # loans and those who wait for one
         self.idle: list[tuple[Stream, float]] = []  # with the loop's time of their return; newest last
@@ -49,7 +49,7 @@ class Pool:
         self._connect = connect
         self._per_origin = per_origin
         self._idle_limit = idle_limit
-        self._lanes: dict[Origin, _Lane] = {}
+        self._lanes: dict[tuple[Origin, str], _Lane] = {}
         self._lent: set[Stream] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._sweeping: asyncio.Task[None] | None = None
@@ -59,11 +59,15 @@ class Pool:
         """How many connections are open, lent ones included."""
         return len(self._lent) + sum(len(lane.idle) for lane in self._lanes.values())
 
-    async def take(self, origin: Origin, *, fresh: bool = False) -> Connection:
-        """Lend an idle connection, the newest first, or a new one (always with `fresh`). Raises what connect does."""
+    async def take(self, origin: Origin, route: str = "", *, fresh: bool = False) -> Connection:
+        """Lend an idle connection, the newest first, or a new one (always with `fresh`). Raises what connect does.
+
+        `route` names the way out: when it changes, connections that went another way are not used any more.
+        """
         if self._closed:
             raise _closed()
-        lane = self._lanes.setdefault(origin, _Lane(origin, self._per_origin))
+        key = (origin, route)
+        lane = self._lanes.setdefault(key, _Lane(key, self._per_origin))
         lane.users += 1
         try:
             await lane.free.acquire()
@@ -126,7 +130,7 @@ class Pool:
 
     def _forget(self, lane: _Lane) -> None:
         if not lane.users and not lane.idle:
-            self._lanes.pop(lane.origin, None)
+            self._lanes.pop(lane.key, None)
 
     def _schedule_sweep(self) -> None:
         if self._sweeper is None:

@@ -6,13 +6,18 @@ verification off.
 
 from __future__ import annotations
 
+import asyncio
+import os
 import ssl
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import truststore
 
 from pipway.errors import UsageError
+from pipway.trace import Trace
 
 #: Where systems other than the one OpenSSL was built for keep their bundle (Fedora and RHEL, SUSE, Alpine, BSD).
 _BUNDLES = (
@@ -23,11 +28,104 @@ _BUNDLES = (
 )
 
 
+_MOST_FILES = 2000  # of a folder
+
+#: Variables that name certificate authorities for other tools → whether they name a folder.
+_VARIABLES = {
+    "SSL_CERT_FILE": False,
+    "SSL_CERT_DIR": True,
+    "REQUESTS_CA_BUNDLE": False,
+    "CURL_CA_BUNDLE": False,
+    "PIP_CERT": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where some of the roots come from."""
+
+    path: Path | None  #: None: the operating system's own
+    origin: str  #: "the operating system", a variable's name, "trust.extra_ca"
+    problem: str = ""  #: why it is not used
+
+
+class Trust:
+    """Makes the contexts of a process; each combination of options has its own, so no leg borrows another's."""
+
+    def __init__(
+        self,
+        *,
+        extra: Sequence[Path] = (),
+        environ: Mapping[str, str] = {},
+        strict: bool | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        """`extra` files and folders, and those that the variables of `environ` name, are believed in addition.
+
+        `strict`: whether every rule of RFC 5280 is demanded; None is as this Python does.
+        """
+        self._extra = tuple(extra)
+        self._environ = environ
+        self._strict = strict
+        self._trace = trace
+        self._contexts: dict[tuple[Path | None, Path | None], ssl.SSLContext] = {}
+        self._told = False
+
+    def sources(self) -> list[Source]:
+        """What is believed and who said so; a variable that names nothing readable is a remark, not an error."""
+        found = [Source(None, "the operating system"), *(Source(path, "trust.extra_ca") for path in self._extra)]
+        for name in _VARIABLES:
+            if text := self._environ.get(name):
+                path = Path(text).expanduser()
+                problem = "" if os.access(path, os.R_OK) else "it does not exist or cannot be read"
+                if not any(source.path == path for source in found):
+                    found.append(Source(path, name, problem))
+        return found
+
+    async def context(self, *, ca: Path | None = None, client_certificate: Path | None = None) -> ssl.SSLContext:
+        """A verifying context, kept for the next time. UsageError when a file cannot be used.
+
+        `ca` is believed in addition; `client_certificate` is a PEM file with a certificate and its key.
+        """
+        key = (ca, client_certificate)
+        found = self._contexts.get(key)
+        if found is None:
+            found = await asyncio.to_thread(self._make, ca, client_certificate)
+            self._tell()
+            found = self._contexts.setdefault(key, found)
+        return found
+
+    def _make(self, ca: Path | None, client_certificate: Path | None) -> ssl.SSLContext:
+        context = client_context(extra_ca=ca)
+        for source in self.sources():
+            if source.path is not None and not source.problem:
+                try:
+                    add_roots(context, source.path)
+                except UsageError:
+                    if source.origin in _VARIABLES:
+                        continue  # another tool's file: its trouble is told by `sources`, and is not ours
+                    raise
+        if self._strict is not None and hasattr(ssl, "VERIFY_X509_STRICT"):
+            flags = context.verify_flags
+            strict = ssl.VERIFY_X509_STRICT
+            context.verify_flags = flags | strict if self._strict else flags & ~strict
+        if client_certificate is not None:
+            _show(context, client_certificate)
+        return context
+
+    def _tell(self) -> None:
+        if self._trace is not None and not self._told:
+            self._told = True
+            for source in self.sources():
+                if source.problem:
+                    self._trace.emit("trust.ignored", origin=source.origin, path=str(source.path), why=source.problem)
+
+
 def client_context(*, extra_ca: Path | None = None) -> ssl.SSLContext:
     """Give a verifying client context that offers HTTP/1.1 (ALPN, RFC 7301).
 
-    `extra_ca` is a PEM file whose roots are believed in addition. Takes some 20 ms: make one and keep it.
-    UsageError when the file cannot be read.
+    `extra_ca` is a PEM file or a folder of them, believed in addition. Takes some 20 ms: make one and keep it.
+    UsageError when it cannot be read.
     """
     if sys.platform in ("win32", "darwin"):
         context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -39,16 +137,64 @@ def client_context(*, extra_ca: Path | None = None) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     if extra_ca is not None:
-        try:
-            context.load_verify_locations(cafile=extra_ca)
-        except (OSError, ssl.SSLError) as error:
-            raise UsageError(
-                "bad-ca-file",
-                f"cannot use {extra_ca} as certificate authorities",
-                why=getattr(error, "strerror", None) or "it is not a PEM file",
-                fix="give a file with one or more BEGIN CERTIFICATE blocks",
-            ) from None
+        add_roots(context, extra_ca)
     return context
+
+
+def add_roots(context: ssl.SSLContext, path: Path) -> None:
+    """Believe a PEM file, or every PEM file of a folder, in addition. UsageError when there is nothing to believe."""
+    files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+    loaded = 0
+    failure: OSError | None = None
+    for file in files[:_MOST_FILES]:
+        try:
+            context.load_verify_locations(cafile=file)
+            loaded += 1
+        except OSError as error:  # ssl.SSLError is one: no PEM file
+            failure = error
+    if not loaded:
+        why = (
+            "the folder holds none"
+            if failure is None
+            else failure.strerror
+            if failure.errno
+            else "it is not a PEM file"
+        )
+        raise UsageError(
+            "bad-ca-file",
+            f"cannot use {path} as certificate authorities",
+            why=why or "it cannot be read",
+            fix="give a file with one or more BEGIN CERTIFICATE blocks",
+        )
+
+
+def _show(context: ssl.SSLContext, path: Path) -> None:
+    """Take a client certificate and its key from one PEM file."""
+
+    def no_password() -> str:
+        raise UsageError(
+            "bad-client-certificate",
+            f"the key in {path} is encrypted",
+            fix=f"store it without a password, readable by you alone: openssl pkey -in {path} -out key.pem",
+        )
+
+    try:
+        context.load_cert_chain(path, password=no_password)
+    except OSError as error:
+        text = str(error)
+        why = (
+            error.strerror
+            if isinstance(error, FileNotFoundError | PermissionError)
+            else "it has no certificate or no key"
+        )
+        if "MISMATCH" in text.upper():
+            why = "its key does not belong to its certificate"
+        raise UsageError(
+            "bad-client-certificate",
+            f"cannot use the client certificate {path}",
+            why=why or "it cannot be read",
+            fix="give one PEM file with the certificate, its chain and the key",
+        ) from None
 
 
 def _load_bundle(context: ssl.SSLContext) -> None:

@@ -29,7 +29,10 @@ _TABLES = {"upstream": "upstreams", "route": "routes"}
 
 # Not ours although they begin so: the test suite's own variables, and what Kubernetes sets in every container when a
 # service is called "pipway" (PIPWAY_SERVICE_HOST, PIPWAY_PORT_3141_TCP, …).
-_FOREIGN = re.compile(r"PIPWAY_(?:TEST_.*|BENCH_.*|SERVICE_(?:HOST|PORT).*|PORT(?:_\d+_.*)?)")
+# Secrets are no settings: they are shown nowhere, and `outbound` reads them itself.
+_FOREIGN = re.compile(
+    r"PIPWAY_(?:TEST_.*|BENCH_.*|SERVICE_(?:HOST|PORT).*|PORT(?:_\d+_.*)?|PARENT_(?:PASSWORD|PASSWORD_FILE|NT_HASH))"
+)
 
 
 class SettingsError(UsageError):

@@ -1,0 +1,250 @@
+"""The way out, built from settings: credentials, logins, routes, trust, and the HTTP client on top.
+
+`app` uses it for the server, `cli` for `pipway route` and `pipway credentials`. Like `app` it builds, nothing else.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from pipway import __version__
+from pipway.dial import http
+from pipway.dial.base import Dialer, Target
+from pipway.dial.credentials.base import Credential, checked, key_of
+from pipway.dial.credentials.chain import CredentialChain
+from pipway.dial.credentials.file import FilePlace
+from pipway.dial.credentials.keyring import KeyringPlace
+from pipway.dial.direct import Direct
+from pipway.dial.gate import Gate
+from pipway.dial.login import Logins
+from pipway.dial.negotiate.choose import schemes
+from pipway.dial.parent import Parent
+from pipway.dial.rejections import Rejections
+from pipway.dial.route.environment import Environment
+from pipway.dial.route.no_proxy import NoProxy
+from pipway.dial.route.plan import DIRECT, Decider, Way
+from pipway.dial.route.router import Router
+from pipway.dial.route.table import Parents, Routes, Rule, route_pattern
+from pipway.dial.trust import Trust
+from pipway.dial.url import Origin
+from pipway.dial.via_http import ViaHttp
+from pipway.dial.via_socks import ViaSocks
+from pipway.errors import UsageError
+from pipway.settings import Settings
+from pipway.settings.ways import Hop
+from pipway.trace import Trace
+from pipway.wire.proxy_url import parse_proxy_url
+
+PASSWORD, PASSWORD_FILE, NT_HASH = "PIPWAY_PARENT_PASSWORD", "PIPWAY_PARENT_PASSWORD_FILE", "PIPWAY_PARENT_NT_HASH"
+
+
+@dataclass(frozen=True)
+class Outbound:
+    """Everything that leads out."""
+
+    router: Router
+    logins: Logins
+    trust: Trust
+    credentials: CredentialChain
+    file: FilePlace
+    client_certificates: Mapping[str, tuple[Path | None, Path | None]]  #: by host: ca, client certificate
+
+    async def context(self, origin: Origin) -> ssl.SSLContext:
+        """For TLS with an origin: never the context of the leg to a parent."""
+        ca, certificate = self.client_certificates.get(origin.host, (None, None))
+        return await self.trust.context(ca=ca, client_certificate=certificate)
+
+    def client(self, settings: Settings, trace: Trace) -> http.Client:
+        """The one HTTP client."""
+        limits = settings.limits
+        return http.Client(
+            self.router,
+            trust=self.context,
+            limits=http.Limits(connect=limits.connect, first_byte=limits.first_byte, stall=limits.stall),
+            user_agent=f"pipway/{__version__}",
+            trace=trace,
+            route=self.router.key,
+        )
+
+
+def build(settings: Settings, environ: Mapping[str, str], trace: Trace, *, typed: Mapping[str, str] = {}) -> Outbound:
+    """Make it. `typed` has what a person typed in: passwords by `key_of`. UsageError when something cannot be used."""
+    file = FilePlace(credentials_file())
+    given = _given(settings, environ) | {
+        key: Credential(key, password=text, origin="the prompt") for key, text in typed.items()
+    }
+    variables = Environment(environ if settings.outbound.environment else {})
+    for url in variables.urls:
+        if url.user and url.password is not None:
+            parent = Parent(url.scheme, url.host, url.port, url.user)
+            given.setdefault(key_of(parent), Credential(url.user, password=url.password, origin="the environment"))
+    credentials = CredentialChain(given, file, KeyringPlace(), command=settings.parent.password_command, trace=trace)
+    gate = Gate(Rejections(settings.data / "logins"), trace=trace)
+    logins = Logins(gate=gate, credentials=credentials, schemes=schemes, trace=trace)
+    strict = None if settings.trust.strict == "auto" else settings.trust.strict == "true"
+    trust = Trust(
+        extra=settings.trust.extra_ca, environ=environ if settings.trust.environment else {}, strict=strict, trace=trace
+    )
+    ways = _Ways(settings, logins, trust, trace)
+    router = Router(_deciders(settings, variables), build=ways.dialer, trace=trace)
+    return Outbound(router, logins, trust, credentials, file, _certificates(settings))
+
+
+def credentials_file() -> Path:
+    """Where secrets are kept when there is no keyring."""
+    return platformdirs.user_config_path("pipway", appauthor=False) / "credentials.json"
+
+
+class _Ways:
+    """Makes the dialer of a way: each hop wraps the one before."""
+
+    def __init__(self, settings: Settings, logins: Logins, trust: Trust, trace: Trace) -> None:
+        self._limit = settings.limits.connect
+        self._logins = logins
+        self._trust = trust
+        self._trace = trace
+
+    def dialer(self, way: Way) -> Dialer:
+        """For `Router`."""
+        dialer: Dialer = Direct(connect_limit=self._limit)
+        for parent in way.hops:
+            if parent.scheme in ("http", "https"):
+                trust = partial(self._trust.context, ca=parent.ca, client_certificate=parent.client_certificate)
+                dialer = ViaHttp(parent, dialer, login=self._logins.of(parent), trust=trust, trace=self._trace)
+            else:
+                dialer = ViaSocks(
+                    parent, dialer, gate=self._logins.gate, credentials=self._logins.credentials, trace=self._trace
+                )
+        return dialer
+
+
+def parents(settings: Settings) -> list[Parent]:
+    """Every parent that the settings name."""
+    hops = [*settings.parent.url, *(hop for route in settings.routes for way in route.via for hop in way)]
+    return [parent_of(hop, settings) for hop in hops if hop.url not in ("direct", "refuse")]
+
+
+def parent_of(hop: Hop, settings: Settings) -> Parent:
+    """A parent as the settings describe it: what its own hop says, else what holds for all."""
+    url = parse_proxy_url(hop.url)
+    common = settings.parent
+    parent = Parent(
+        url.scheme,
+        url.host,
+        url.port,
+        url.user or None,
+        named=True,
+        schemes=common.schemes,
+        basic_in_clear=common.basic_in_clear,
+        spn=common.spn or None,
+        canonicalize=common.canonicalize,
+        ca=common.ca,
+        client_certificate=common.client_certificate,
+    )
+    return replace(parent, **hop.options)
+
+
+def _deciders(settings: Settings, variables: Environment) -> Sequence[Decider]:
+    deciders: list[Decider] = []
+    origins = settings.origins
+    if settings.routes:
+        rules = [
+            Rule(
+                tuple(route_pattern(text) for text in route.match),
+                tuple(_way(way, settings) for way in route.via if way[0].url != "refuse"),
+                route.fastest,
+            )
+            for route in settings.routes
+        ]
+        deciders.append(Routes(rules, source=origins.get("routes", "settings")))
+    no_proxy = NoProxy(settings.outbound.no_proxy)
+    excepted_by = f"no_proxy ({origins.get('outbound.no_proxy', 'default')})"
+    if settings.parent.url:
+        ways = [Way((parent_of(hop, settings),)) for hop in settings.parent.url]
+        deciders.append(
+            Parents(ways, no_proxy, source=f"parent ({origins.get('parent.url', '')})", excepted_by=excepted_by)
+        )
+    deciders.append(variables)
+    return deciders
+
+
+def _way(hops: Sequence[Hop], settings: Settings) -> Way:
+    return DIRECT if hops[0].url == "direct" else Way(tuple(parent_of(hop, settings) for hop in hops))
+
+
+def _given(settings: Settings, environ: Mapping[str, str]) -> dict[str, Credential]:
+    """Secrets in the URLs of the settings, and in the variables that hold one for the parents' user."""
+    given: dict[str, Credential] = {}
+    from_environment = _from_environment(environ)
+    for hop in (*settings.parent.url, *(hop for route in settings.routes for way in route.via for hop in way)):
+        if hop.url in ("direct", "refuse"):
+            continue
+        url = parse_proxy_url(hop.url)
+        if url.user and url.password is not None:
+            given[key_of(parent_of(hop, settings))] = Credential(url.user, password=url.password, origin="its URL")
+        elif url.user and from_environment is not None:
+            given[key_of(parent_of(hop, settings))] = replace(from_environment, user=url.user)
+    return given
+
+
+def _from_environment(environ: Mapping[str, str]) -> Credential | None:
+    if password := environ.get(PASSWORD):
+        return Credential("", password=checked(password), origin=PASSWORD)
+    if name := environ.get(PASSWORD_FILE):
+        try:
+            text = Path(name).read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise UsageError("password-file", f"cannot read {PASSWORD_FILE}", why=why, fix="check that path") from None
+        return Credential("", password=checked(text), origin=PASSWORD_FILE)
+    if digits := environ.get(NT_HASH):
+        try:
+            nt_hash = bytes.fromhex(digits)
+        except ValueError:
+            nt_hash = b""
+        if len(nt_hash) != 16:
+            raise UsageError("bad-nt-hash", f"{NT_HASH} is not an NT hash", fix="it has 32 hexadecimal digits")
+        return Credential("", nt_hash=nt_hash, origin=NT_HASH)
+    return None
+
+
+def _certificates(settings: Settings) -> Mapping[str, tuple[Path | None, Path | None]]:
+    """Per host, from the upstreams; the general client certificate goes to upstreams' hosts alone."""
+    general = settings.trust.client_certificate
+    return {
+        (urlsplit(upstream.url).hostname or "").lower(): (upstream.ca, upstream.client_certificate or general)
+        for upstream in settings.upstreams
+    }
+
+
+async def missing(outbound: Outbound, settings: Settings) -> list[Parent]:
+    """Named parents whose user has no credential anywhere: a person may be asked for it."""
+    found = []
+    for parent in dict.fromkeys(parents(settings)):
+        secret = parent.user is not None and not parent.scheme.startswith("socks4")
+        if secret and await outbound.credentials.find(parent) is None:
+            found.append(parent)
+    return found
+
+
+def target_of(text: str) -> Target:
+    """A host, host:port or web address as `pipway route` takes it."""
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(
+            "bad-target",
+            "this is neither a host nor a web address",
+            fix="write it as files.example or https://files.example",
+        )
+    return Target(parts.hostname, port or (80 if parts.scheme == "http" else 443), parts.scheme == "http")

@@ -56,6 +56,9 @@ async def speak_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 class DialerContract:
     """The contract; nothing here knows the way that is taken."""
 
+    refusal = "connection-refused"  #: the code where nothing listens, as far as the way can tell
+    unknown_name = "name-not-found"  #: the code for a name that cannot exist
+
     async def test_reaches_the_target(self, dialer: Dialer) -> None:
         async with listening(echo) as target:
             stream = await dialer.dial(target)
@@ -90,7 +93,7 @@ class DialerContract:
     async def test_a_target_that_refuses_is_unavailable_with_a_reason(self, dialer: Dialer, closed_port: int) -> None:
         with pytest.raises(Unavailable) as caught:
             await dialer.dial(Target("127.0.0.1", closed_port))
-        assert caught.value.code == "connection-refused"
+        assert caught.value.code == self.refusal
         assert f"127.0.0.1:{closed_port}" in caught.value.what
         assert caught.value.why
         assert caught.value.fix
@@ -98,7 +101,7 @@ class DialerContract:
     async def test_a_name_that_cannot_exist_is_unavailable(self, dialer: Dialer) -> None:
         with pytest.raises(Unavailable) as caught:
             await dialer.dial(Target("a" * 70 + ".example", 80))
-        assert caught.value.code == "name-not-found"
+        assert caught.value.code == self.unknown_name
 
     async def test_cancelled_while_dialling_leaves_nothing(self, dialer: Dialer) -> None:
         """The folder's conftest checks that no socket and no task is left."""

@@ -12,9 +12,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import zip_longest
 from typing import Any
 
+from pipway.dial.addresses import Rule, judge
 from pipway.dial.base import Stream, Target
 from pipway.dial.failures import connect_failure, connect_timeout
 from pipway.dial.sockets import SocketStream
+from pipway.errors import Refused
 
 _ATTEMPT_DELAY = 0.25  # seconds, RFC 8305 §5
 _MAX_ADDRESSES = 16
@@ -40,22 +42,46 @@ async def system_addresses(target: Target) -> list[Address]:
 class Direct:
     """Dials without anything in between."""
 
-    def __init__(self, *, connect_limit: float = 5.0, resolve: Resolver = system_addresses) -> None:
-        """`connect_limit`: seconds for the look-up and the connection together."""
+    def __init__(
+        self, *, connect_limit: float = 5.0, resolve: Resolver = system_addresses, allow: Rule | None = None
+    ) -> None:
+        """`connect_limit`: seconds for the look-up and the connection together; `allow` judges resolved addresses.
+
+        Without a rule every address may be dialled: an index on loopback is legitimate.
+        """
         self._limit = connect_limit
         self._resolve = resolve
+        self._allow = allow
 
     async def dial(self, target: Target) -> Stream:
-        """Open a TCP connection. Unavailable with the reason when it cannot be had."""
+        """Open a TCP connection. Unavailable with the reason when it cannot be had; Refused by the rule."""
         try:
             async with asyncio.timeout(self._limit) as limit:
-                return await _stream(await _first(interleave(await self._resolve(target))[:_MAX_ADDRESSES]))
+                addresses = _permitted(target, await self._resolve(target), self._allow)
+                return await _stream(await _first(interleave(addresses)[:_MAX_ADDRESSES]))
         except TimeoutError as error:
             if limit.expired():
                 raise connect_timeout(target, self._limit) from None
             raise connect_failure(target, error) from None  # the operating system's own
         except OSError as error:
             raise connect_failure(target, error) from None
+
+
+def _permitted(target: Target, addresses: Sequence[Address], rule: Rule | None) -> Sequence[Address]:
+    """The addresses that the rule lets pass. Refused when there were some and none is left."""
+    if rule is None or not addresses:
+        return addresses
+    judged = [(address, judge(str(address[3][0]), rule)) for address in addresses]
+    permitted = [address for address, reason in judged if reason is None]
+    if not permitted:
+        first, reason = judged[0]
+        raise Refused(
+            "address-forbidden",
+            f"{target} must not be reached at {first[3][0]}",
+            why=reason or "",
+            fix="use another address, or have the rule changed",
+        )
+    return permitted
 
 
 async def _stream(sock: socket.socket) -> SocketStream:

@@ -32,9 +32,10 @@ class SocketStream(asyncio.Protocol):
         self._offset = 0  # of the first chunk, already read
         self._unread = 0
         self._paused = False
-        self._secure = False
         self._eof = False
         self._error: OSError | None = None
+        self._tls: ssl.SSLObject | None = None  # the innermost layer; `info.tls` is what others want to show
+        self._ended = False  # by us
         self._reader: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -54,15 +55,19 @@ class SocketStream(asyncio.Protocol):
         self._wake()
 
     def eof_received(self) -> bool:
+        if self._tls is not None and not _said_goodbye(self._tls):
+            self._error = _cut_short()  # asyncio's loop says this for a bare end of TCP, too
         self._eof = True
         self._wake()
-        return not self._secure  # keep our half open; TLS cannot
+        return self._tls is None  # keep our half open; TLS cannot
 
     def connection_lost(self, exc: Exception | None) -> None:
         if isinstance(exc, OSError):
             self._error = exc
         elif exc is not None:
             self._error = ConnectionResetError(errno.ECONNRESET, "the connection broke")
+        elif self._tls is not None and not (self._eof or self._ended):
+            self._error = _cut_short()
         self._eof = True
         self._gone.set()
         self._writable.set()
@@ -140,6 +145,7 @@ class SocketStream(asyncio.Protocol):
         if self._transport.can_write_eof():
             self._transport.write_eof()
         else:
+            self._ended = True
             self._transport.close()
 
     async def start_tls(self, context: ssl.SSLContext, name: str) -> SocketStream:
@@ -163,8 +169,7 @@ class SocketStream(asyncio.Protocol):
                 raise tls_failure(name, error) from None
             raise
         self._transport = transport
-        self._secure = True
-        layer = transport.get_extra_info("ssl_object")
+        layer = self._tls = transport.get_extra_info("ssl_object")
         self.info = replace(
             self.info,
             tls=layer.version(),
@@ -175,8 +180,24 @@ class SocketStream(asyncio.Protocol):
 
     async def aclose(self) -> None:
         """Close at once, both ways; never raises. What was written but not yet sent is dropped."""
+        self._ended = True
         self._transport.abort()
         await self._gone.wait()
+
+
+def _said_goodbye(layer: ssl.SSLObject) -> bool:
+    """Whether the peer ended the TLS stream itself (close_notify); otherwise anyone on the way may have cut it."""
+    try:
+        return not layer.read(1)
+    except ssl.SSLZeroReturnError:
+        return True
+    except ssl.SSLError:  # it would wait for more
+        return False
+
+
+def _cut_short() -> ConnectionResetError:
+    """A truncation attack looks like this (RFC 8446 §6.1), so it must not pass for an end."""
+    return ConnectionResetError(errno.ECONNRESET, "the secure connection was cut without a goodbye")
 
 
 def _pieces(data: bytes) -> Iterable[bytes | memoryview]:

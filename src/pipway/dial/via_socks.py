@@ -1,18 +1,19 @@
-"""Through a SOCKS proxy: 4, 4a, 5 (names looked up here) and 5h (names given to the proxy).
+"""Through a SOCKS proxy: versions 4, 4a, 5 with names looked up here, and 5h where the proxy looks them up.
 
-A dialer around a dialer; the handshakes are `wire.socks4` and `wire.socks5`. Passwords go through `gate`, so that a
-refused one is never sent again.
+A dialer around a dialer. The handshakes are `wire.socks4` and `wire.socks5`; this carries their bytes, lets a password
+pass only through `gate`, and says which proxy refused what. It never looks a name up for socks4a and socks5h (P39 of
+the protocol notes: whoever sits behind a proxy often cannot).
 """
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from pipway.dial.base import Dialer, Stream, Target
-from pipway.dial.credentials.base import Credentials
-from pipway.dial.direct import Resolver, system_addresses
+from pipway.dial.credentials.base import Credential, Credentials
+from pipway.dial.direct import Resolver, interleave, system_addresses
 from pipway.dial.early import with_early
 from pipway.dial.failures import broken_connection, connect_failure
 from pipway.dial.gate import Attempt, Gate
@@ -21,11 +22,23 @@ from pipway.errors import BadUpstream, NoWayOut, PipwayError, Unavailable
 from pipway.trace import Trace
 from pipway.wire import socks4, socks5
 from pipway.wire.auth.base import Rejected
-from pipway.wire.socks5 import Handshake
+from pipway.wire.socks5 import LOGIN_VERSION, Handshake
 
-_LOCAL_NAMES = ("socks4", "socks5")
-_ADDRESSES = 4  # of a name that is looked up here; more are not tried
-_REPLY = 4096  # bytes of one read during a handshake
+_SCHEME = "socks5"  # of the login, for the gate
+_MAX_ADDRESSES = 4  # of one name; each costs a connection to the proxy
+_PIECE = 4096  # bytes; a handshake is shorter, so what is more came early
+_LOCAL_NAMES = {"socks4": "socks4a", "socks5": "socks5h"}  #: and what would let the proxy look them up
+
+#: What a person can do about a reply.
+_FIXES = {
+    "parent-failed": "check host and port; the proxy's log says more",
+    "parent-forbids": "ask its administrator, or choose another way with a route",
+    "network-unreachable": "check the proxy's own way out",
+    "host-unreachable": "check the host name, and the proxy's own name servers",
+    "connection-refused": "check host and port",
+    "connect-timeout": "check host and port, and the proxy's own way out",
+    "parent-unsupported": "use another kind of proxy, or socks5h://",
+}
 
 
 class ViaSocks:
@@ -41,7 +54,7 @@ class ViaSocks:
         trace: Trace,
         resolve: Resolver = system_addresses,
     ) -> None:
-        """`resolve` is asked only for socks4:// and socks5://; the others never look a name up here."""
+        """`resolve` looks names up for the schemes socks4 and socks5."""
         self._parent = parent
         self._inner = inner
         self._gate = gate
@@ -50,93 +63,157 @@ class ViaSocks:
         self._resolve = resolve
 
     async def dial(self, target: Target) -> Stream:
-        """A tunnel. NoWayOut, Unavailable, BadUpstream."""
-        failure: PipwayError | None = None
-        for host in await self._hosts(target):
+        """Open a tunnel. NoWayOut, Unavailable or BadUpstream naming the proxy; UsageError for an impossible name."""
+        hosts = await self._hosts(target)
+        for host in hosts[:-1]:
             try:
-                return await self._dial(host, target)
-            except Unavailable as error:
-                if isinstance(error, NoWayOut):
-                    raise
-                failure = error
-        assert failure is not None  # there is at least one host
-        raise failure
+                return await self._through(target, host)
+            except _Reply:
+                continue  # that address is no good from there; the name has others
+        return await self._through(target, hosts[-1])
 
-    async def _hosts(self, target: Target) -> list[str]:
-        """What the proxy is asked for: the name, or the addresses of it."""
-        if self._parent.scheme not in _LOCAL_NAMES:
+    async def _hosts(self, target: Target) -> Sequence[str]:
+        """What the proxy is asked for: the name, or its addresses where the scheme takes those only."""
+        other = _LOCAL_NAMES.get(self._parent.scheme)
+        if other is None:
             return [target.host]
+        fix = f"write the proxy as {other}://, and it looks names up itself"
         try:
-            found = await self._resolve(target)
+            found = interleave(await self._resolve(target))
         except OSError as error:
             failure = connect_failure(target, error)
-            failure.fix = f"{self._parent.scheme}h://" if self._parent.scheme == "socks5" else "socks4a://"
-            failure.fix = f"write the proxy as {failure.fix} to let it look names up"
+            failure.fix = fix
             raise failure from None
-        hosts = list(dict.fromkeys(str(address[3][0]) for address in found))
+        hosts = list(dict.fromkeys(str(address[3][0]).partition("%")[0] for address in found))
         if self._parent.scheme == "socks4":
-            hosts = [host for host in hosts if ipaddress.ip_address(host).version == 4] or hosts
-        return hosts[:_ADDRESSES]
+            hosts = [host for host in hosts if ":" not in host]
+        if not hosts:
+            why = "SOCKS 4 takes IPv4 addresses only" if found else "the name server knows none"
+            fix = "use socks5h:// if the proxy can" if found else fix
+            raise Unavailable("name-not-found", f"there is no usable address of {target.host}", why=why, fix=fix)
+        return hosts[:_MAX_ADDRESSES]
 
-    async def _dial(self, host: str, target: Target) -> Stream:
+    async def _through(self, target: Target, host: str) -> Stream:
+        """One connection to the proxy, one request."""
+        credential = await self._credential()
         stream = await self._inner.dial(self._parent.target)
         try:
+            self._trace.emit("parent.connected", parent=self._parent.address, tls="")
             async with AsyncExitStack() as stack:
-                attempt, handshake = await self._handshake(host, target.port, stack)
-                early = await self._shake(stream, handshake, attempt)
-                if attempt is not None:
-                    await attempt.accepted()
+                early = await _Talk(self._parent, self._gate, credential, stack).carry(
+                    stream, self._handshake(host, target.port, credential)
+                )
+        except PipwayError as error:
+            await stream.aclose()
+            raise self._told(self._named(error, target, credential)) from None
+        except OSError as error:
+            await stream.aclose()
+            raise self._told(broken_connection(self._parent.address, error)) from None
         except BaseException:
             await stream.aclose()
             raise
-        self._trace.emit("parent.connected", parent=self._parent.address, tls="")
         stream.info = replace(stream.info, hops=(*stream.info.hops, str(self._parent)))
         return with_early(stream, early)
 
-    async def _handshake(self, host: str, port: int, stack: AsyncExitStack) -> tuple[Attempt | None, Handshake]:
-        parent = self._parent
-        if parent.scheme in ("socks4", "socks4a"):
-            return None, socks4.connect(host, port, user=parent.user or "")
-        found = await self._credentials.find(parent) if parent.named else None
-        if found is None or found.password is None:
-            return None, socks5.connect(host, port)
-        attempt = await stack.enter_async_context(self._gate.trying(found, parent, scheme="socks5"))
-        return attempt, socks5.connect(host, port, login=(found.user, found.password))
+    def _handshake(self, host: str, port: int, credential: Credential | None) -> Handshake:
+        if self._parent.scheme in ("socks4", "socks4a"):
+            user = self._parent.user if self._parent.named and self._parent.user else ""
+            return socks4.connect(host, port, user=user, names=self._parent.scheme == "socks4a")
+        login = (credential.user, credential.password) if credential and credential.password is not None else None
+        return socks5.connect(host, port, login=login)
 
-    async def _shake(self, stream: Stream, handshake: Handshake, attempt: Attempt | None) -> bytes:
-        """Carry the handshake's bytes; give those that came too early."""
+    async def _credential(self) -> Credential | None:
+        """Only for a proxy that a person named, and only for SOCKS 5: version 4 knows no password."""
+        if not self._parent.named or not self._parent.scheme.startswith("socks5"):
+            return None
+        return await self._credentials.find(self._parent)
+
+    def _told(self, error: PipwayError) -> PipwayError:
+        self._trace.emit("parent.refused", parent=self._parent.address, code=error.code)
+        return error
+
+    def _named(self, error: PipwayError, target: Target, credential: Credential | None) -> PipwayError:
+        """The same error, saying which proxy and what to do."""
+        address = self._parent.address
+        if error.code == "login-required":
+            return self._login_required(error, credential)
+        if type(error) is Unavailable and error.code in _FIXES:
+            return _Reply(error.code, f"{address} cannot connect to {target}", why=error.why, fix=_FIXES[error.code])
+        if isinstance(error, BadUpstream):  # another parent may do better
+            what = error.what.replace("the SOCKS proxy", address).replace("the proxy", address)
+            return Unavailable(error.code, what, why=error.why, fix=error.fix or "check its port and scheme")
+        return error
+
+    def _login_required(self, error: PipwayError, credential: Credential | None) -> NoWayOut:
+        parent = self._parent
+        why = error.why
+        if not parent.named:
+            why = "credentials go only to proxies that a person named"
+            fix = f"name it: --parent {parent.scheme}://USER@{parent.address}"
+        elif credential is None:
+            why = f"no password is stored for {parent.user or 'it'}"
+            user = parent.url if parent.user else f"{parent.scheme}://USER@{parent.address}"
+            fix = f"pipway credentials add {user}"
+        elif credential.password is None:
+            why, fix = (
+                "SOCKS needs the password, and only its NT hash is stored",
+                f"pipway credentials add {parent.url}",
+            )
+        else:
+            fix = "SOCKS with GSSAPI is not supported: ask its administrator for user and password"
+        return NoWayOut(error.code, f"{parent.address} wants a login", why=why, fix=fix)
+
+
+class _Reply(Unavailable):
+    """The proxy works and could not connect: another address of the same name may do."""
+
+
+class _Talk:
+    """One handshake: carries its bytes, and stops at the gate before a password leaves."""
+
+    def __init__(self, parent: Parent, gate: Gate, credential: Credential | None, stack: AsyncExitStack) -> None:
+        self._parent = parent
+        self._gate = gate
+        self._credential = credential
+        self._stack = stack
+        self._attempt: Attempt | None = None
+
+    async def carry(self, stream: Stream, handshake: Handshake) -> bytes:
+        """Give the early bytes. Raises what the handshake does, NoWayOut for a refused login, OSError."""
         try:
             data = next(handshake)
             while True:
                 if data:
-                    if attempt is not None and data[:1] == b"\x01":  # RFC 1929 §2: the password is in this one
-                        await attempt.sending()
+                    await self._before(data)
                     await stream.write(data)
-                received = await stream.read(_REPLY)
+                received = await stream.read(_PIECE)
                 if not received:
-                    raise Unavailable(
-                        "parent-silent",
-                        f"{self._parent.address} closed the connection in the middle of the SOCKS handshake",
-                        why="it may not be a SOCKS proxy of this version, or it refuses us",
-                        fix="check its port and version (socks4a://, socks5h://)",
-                    )
+                    raise self._silent()
                 data = handshake.send(received)
         except StopIteration as done:
-            return bytes(done.value)
+            early: bytes = done.value
+            return early
         except Rejected as error:
-            assert attempt is not None  # only a login can be rejected
-            raise await attempt.rejected(str(error)) from None
-        except OSError as error:
-            raise broken_connection(self._parent.address, error) from None
-        except (Unavailable, BadUpstream) as error:
-            if attempt is not None and error.code != "parent-silent":
-                await attempt.undecided()
-            self._trace.emit("parent.refused", parent=self._parent.address, code=error.code)
-            raise self._explained(error) from None
+            assert self._attempt is not None
+            raise await self._attempt.rejected(str(error)) from None
+        finally:
+            handshake.close()
 
-    def _explained(self, error: PipwayError) -> PipwayError:
-        if isinstance(error, NoWayOut) and error.code == "login-required":
-            url = self._parent.url if self._parent.user else f"{self._parent.scheme}://USER@{self._parent.address}"
-            error.what = f"{self._parent.address} wants a login and none is stored"
-            error.fix = error.fix or f"pipway credentials add {url}"
-        return error
+    async def _before(self, data: bytes) -> None:
+        """The gate, entered only by those whose password is wanted, and left as soon as it is judged."""
+        if data[:1] == bytes([LOGIN_VERSION]) and self._credential is not None:
+            self._attempt = await self._stack.enter_async_context(
+                self._gate.trying(self._credential, self._parent, scheme=_SCHEME)
+            )
+            await self._attempt.sending()
+        elif self._attempt is not None:  # the request follows: the login was accepted
+            await self._attempt.accepted()
+            await self._stack.aclose()
+
+    def _silent(self) -> Unavailable:
+        return Unavailable(
+            "parent-silent",
+            f"{self._parent.address} closed the connection in the middle of the SOCKS handshake",
+            why="it does not speak this version of SOCKS, or does not let this machine in",
+            fix="check its port and scheme (socks5h://, socks4a://, http://)",
+        )

@@ -192,7 +192,7 @@ def rejected_error(entry: Entry, parent: Parent) -> NoWayOut:
         "credential-rejected",
         f"{who} was rejected by {entry.parent} ({scheme_name(entry.scheme)})",
         why=entry.why,
-        fix=f"pipway credentials rotate {parent.url}" if entry.user else "renew the ticket with kinit",
+        fix=f"pipway credentials rotate {parent.account}" if entry.user else "renew the ticket with kinit",
     )
 
 
@@ -202,5 +202,5 @@ def unanswered_error(entry: Entry, parent: Parent) -> NoWayOut:
         "credential-unanswered",
         f"{entry.parent} gave no answer to {entry.tries} logins of {entry.user}",
         why="it is not asked again for half an hour, lest the account be locked",
-        fix=f"pipway credentials retry {parent.url}",
+        fix=f"pipway credentials retry {parent.account}",
     )

@@ -229,8 +229,9 @@ class Conversation:
                 await asyncio.to_thread(_advance, advance, login) if scheme.blocking else _advance(advance, login)
             )
         except Rejected as error:
-            refusal = await attempt.rejected("; ".join(part for part in (str(error), self._of.offers) if part))
-            raise refusal from None
+            # That the password is wrong is said already; what a KDC says is news. The phrase is short of room.
+            told = [str(error)] if "KDC" in str(error) else []
+            raise await attempt.rejected("; ".join([*told, self._of.offers])) from None
         self._legs += 1
 
     async def _give_up(self, error: Unusable) -> None:
@@ -255,9 +256,7 @@ class Conversation:
         reasons = [f"{scheme_name(name)}: {error.why}" for name, error in self._unusable.items()]
         fixes = [error.fix for error in self._unusable.values() if error.fix]
         if credential is None and not fixes:
-            fixes = [
-                f"pipway credentials add {parent.url if parent.user else f'{parent.scheme}://USER@{parent.address}'}"
-            ]
+            fixes = [f"pipway credentials add {parent.account}"]
             what = f"{parent.address} wants a login and none is stored for {parent.user or 'it'}"
         else:
             what = f"{parent.address} wants a login that cannot be given"

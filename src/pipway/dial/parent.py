@@ -43,10 +43,9 @@ class Parent:
         return str(self.target)
 
     @property
-    def url(self) -> str:
-        """As a person would give it to `pipway credentials`."""
-        user = f"{quote(self.user, safe='')}@" if self.user else ""
-        return f"{self.scheme}://{user}{self.address}"
+    def account(self) -> str:
+        """USER@host:port, percent-encoded, as `pipway credentials` takes it."""
+        return f"{quote(self.user or 'USER', safe='')}@{self.address}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.address}"

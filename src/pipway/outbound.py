@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -54,6 +54,7 @@ class Outbound:
     trust: Trust
     credentials: CredentialChain
     file: FilePlace
+    dialer: Callable[[Way], Dialer]  #: for one way, whatever the routes say
     client_certificates: Mapping[str, tuple[Path | None, Path | None]]  #: by host: ca, client certificate
 
     async def context(self, origin: Origin) -> ssl.SSLContext:
@@ -94,7 +95,7 @@ def build(settings: Settings, environ: Mapping[str, str], trace: Trace, *, typed
     )
     ways = _Ways(settings, logins, trust, trace)
     router = Router(_deciders(settings, variables), build=ways.dialer, trace=trace)
-    return Outbound(router, logins, trust, credentials, file, _certificates(settings))
+    return Outbound(router, logins, trust, credentials, file, ways.dialer, _certificates(settings))
 
 
 def credentials_file() -> Path:

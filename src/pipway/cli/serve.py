@@ -62,8 +62,26 @@ def _run(config: Path | None, arguments: dict[str, Any]) -> int:
     from pipway import platforms, settings
 
     loaded = settings.load(config=config, environ=os.environ, arguments=arguments)
+    typed = _ask(loaded) if sys.stdin is not None and sys.stdin.isatty() else {}
     with asyncio.Runner(loop_factory=platforms.loop_factory()) as runner:
-        return runner.run(application.serve(loaded, ready=_announce))
+        return runner.run(application.serve(loaded, ready=_announce, typed=typed))
+
+
+def _ask(settings: Any) -> dict[str, str]:
+    """The passwords of parents' users that are kept nowhere, typed without echo; nothing typed is none."""
+    import asyncio
+    import os
+    from getpass import getpass
+
+    from pipway import outbound
+    from pipway.dial.credentials.base import checked, key_of
+    from pipway.trace import Trace
+
+    if not outbound.parents(settings):
+        return {}
+    missing = asyncio.run(outbound.missing(outbound.build(settings, os.environ, Trace()), settings))
+    typed = {key_of(parent): getpass(f"Password of {parent.user} at {parent.address}: ") for parent in missing}
+    return {key: checked(password) for key, password in typed.items() if password}
 
 
 def _announce(url: str) -> None:

@@ -152,12 +152,11 @@ class ViaSocks:
             fix = f"name it: --parent {parent.scheme}://USER@{parent.address}"
         elif credential is None:
             why = f"no password is stored for {parent.user or 'it'}"
-            user = parent.url if parent.user else f"{parent.scheme}://USER@{parent.address}"
-            fix = f"pipway credentials add {user}"
+            fix = f"pipway credentials add {parent.account}"
         elif credential.password is None:
             why, fix = (
                 "SOCKS needs the password, and only its NT hash is stored",
-                f"pipway credentials add {parent.url}",
+                f"pipway credentials add {parent.account}",
             )
         else:
             fix = "SOCKS with GSSAPI is not supported: ask its administrator for user and password"

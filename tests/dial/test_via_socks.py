@@ -336,7 +336,7 @@ class TestLogin:
     async def test_no_password_stored(self, socks: SocksServer, way: Way) -> None:
         error = await failure(way(socks.parent(user="CORP\\alice")))
         assert error.code == "login-required"
-        assert error.fix == f"pipway credentials add socks5h://CORP%5Calice@127.0.0.1:{socks.port}"
+        assert error.fix == f"pipway credentials add CORP%5Calice@127.0.0.1:{socks.port}"
 
     async def test_an_nt_hash_is_no_password(self, socks: SocksServer, way: Way) -> None:
         error = await failure(way(socks.parent(user="alice"), Credential("alice", nt_hash=bytes(16))))

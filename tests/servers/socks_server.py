@@ -9,11 +9,11 @@ import socket
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
+from tests.servers.relay import relay
+
 from pipway.dial.base import Target
 from pipway.dial.parent import Parent
 from pipway.wire.proxy_url import ProxyScheme
-
-_PIECE = 65536
 
 
 @dataclass
@@ -176,33 +176,6 @@ class SocksServer:
 
 class _Done(Exception):
     """The connection is over."""
-
-
-Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-async def relay(one: Pair, other: Pair) -> None:
-    """Carry bytes both ways, half-closing as each side does, until both directions ended or one broke."""
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(_PIECE):
-            writer.write(data)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
-        else:
-            writer.close()
-
-    tasks = [asyncio.create_task(carry(one[0], other[1])), asyncio.create_task(carry(other[0], one[1]))]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        for task in tasks:
-            if not task.cancelled():
-                task.exception()
 
 
 def _literal(host: str) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import ssl
+import sys
+from asyncio import sslproto
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
@@ -157,6 +159,7 @@ class SocketStream(asyncio.Protocol):
             await self.aclose()
             raise BadUpstream("bytes-before-tls", f"{name} sent data before the secure connection was asked for")
         raw = self._transport
+        _let_errors_through(raw)
         try:
             self._check_open()
             transport = await asyncio.get_running_loop().start_tls(raw, self, context, server_hostname=name)
@@ -183,6 +186,12 @@ class SocketStream(asyncio.Protocol):
         self._ended = True
         self._transport.abort()
         await self._gone.wait()
+
+
+def _let_errors_through(transport: asyncio.Transport) -> None:
+    """Before Python 3.13 asyncio's TLS below another TLS chokes on the upper one's errors, and they are lost."""
+    if sys.version_info < (3, 13) and isinstance(transport, sslproto._SSLProtocolTransport):
+        transport._force_close = lambda exc: transport.abort()  # type: ignore[attr-defined]
 
 
 def _said_goodbye(layer: ssl.SSLObject) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,18 +26,22 @@ from pipway.dial.direct import Direct
 from pipway.dial.gate import Gate
 from pipway.dial.login import Logins
 from pipway.dial.negotiate.choose import schemes
+from pipway.dial.pac.decider import Pac
+from pipway.dial.pac.source import LONGEST as PAC_LONGEST
+from pipway.dial.pac.source import Source
 from pipway.dial.parent import Parent
 from pipway.dial.rejections import Rejections
 from pipway.dial.route.environment import Environment
 from pipway.dial.route.no_proxy import NoProxy
 from pipway.dial.route.plan import DIRECT, Decider, Way
 from pipway.dial.route.router import Router
+from pipway.dial.route.system import System, system_settings
 from pipway.dial.route.table import Parents, Routes, Rule, route_pattern
 from pipway.dial.trust import Trust
 from pipway.dial.url import Origin
 from pipway.dial.via_http import ViaHttp
 from pipway.dial.via_socks import ViaSocks
-from pipway.errors import UsageError
+from pipway.errors import Unavailable, UsageError
 from pipway.settings import Settings
 from pipway.settings.ways import Hop
 from pipway.trace import Trace
@@ -94,7 +99,8 @@ def build(settings: Settings, environ: Mapping[str, str], trace: Trace, *, typed
         extra=settings.trust.extra_ca, environ=environ if settings.trust.environment else {}, strict=strict, trace=trace
     )
     ways = _Ways(settings, logins, trust, trace)
-    router = Router(_deciders(settings, variables), build=ways.dialer, trace=trace)
+    pac = _pac(settings, trust, trace) if settings.outbound.pac else None
+    router = Router(_deciders(settings, pac, variables), build=ways.dialer, trace=trace)
     return Outbound(router, logins, trust, credentials, file, ways.dialer, _certificates(settings))
 
 
@@ -152,7 +158,37 @@ def parent_of(hop: Hop, settings: Settings) -> Parent:
     return replace(parent, **hop.options)
 
 
-def _deciders(settings: Settings, variables: Environment) -> Sequence[Decider]:
+def _pac(settings: Settings, trust: Trust, trace: Trace) -> Pac:
+    """Its file is fetched without any proxy: it is what tells which to use."""
+
+    async def fetch(url: str) -> tuple[bytes, str]:
+        limits = http.Limits(connect=settings.limits.connect, first_byte=settings.limits.first_byte)
+        client = http.Client(
+            Direct(connect_limit=settings.limits.connect),
+            trust=lambda _: trust.context(),
+            limits=limits,
+            user_agent=f"pipway/{__version__}",
+            trace=trace,
+        )
+        try:
+            response = await client.request("GET", url)
+            if response.status != 200:
+                raise Unavailable("pac-unavailable", f"the PAC file's server answered {response.status}")
+            return await response.read(PAC_LONGEST), response.header("content-type") or ""
+        finally:
+            await client.aclose()
+
+    source = Source(settings.outbound.pac, fetch=fetch, refresh=settings.outbound.pac_refresh, clock=time.monotonic)
+    return Pac(
+        source,
+        no_proxy=NoProxy(settings.outbound.no_proxy),
+        allowed=parents(settings),
+        trace=trace,
+        clock=time.monotonic,
+    )
+
+
+def _deciders(settings: Settings, pac: Pac | None, variables: Environment) -> Sequence[Decider]:
     deciders: list[Decider] = []
     origins = settings.origins
     if settings.routes:
@@ -167,12 +203,16 @@ def _deciders(settings: Settings, variables: Environment) -> Sequence[Decider]:
         deciders.append(Routes(rules, source=origins.get("routes", "settings")))
     no_proxy = NoProxy(settings.outbound.no_proxy)
     excepted_by = f"no_proxy ({origins.get('outbound.no_proxy', 'default')})"
-    if settings.parent.url:
+    if pac is not None:  # it chooses; `parent.url` then only says who may be given credentials
+        deciders.append(pac)
+    elif settings.parent.url:
         ways = [Way((parent_of(hop, settings),)) for hop in settings.parent.url]
         deciders.append(
             Parents(ways, no_proxy, source=f"parent ({origins.get('parent.url', '')})", excepted_by=excepted_by)
         )
     deciders.append(variables)
+    if settings.outbound.system:
+        deciders.append(System(system_settings))
     return deciders
 
 

@@ -1,8 +1,8 @@
 """NO_PROXY in one documented semantics (no two tools agree; docs/reference/no-proxy.md compares them).
 
 Entries are separated by commas or white space. `example.com`, `.example.com` and `*.example.com` all mean that host and
-everything below it; `*` is everything; an address or CIDR block matches literal addresses (names are never looked up
-here); `host:port` holds for that port alone; `<local>` is every name without a dot. Case does not matter.
+everything below it; `*` is everything; an address, a CIDR block or `10.*` matches literal addresses (names are never
+looked up here); `host:port` holds for that port alone; `<local>` is every name without a dot. Case does not matter.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pipway.dial.base import Target
 
 _MOST = 1000  # entries
 _LONGEST = 300  # characters of one
+_STARRED = re.compile(r"((?:[0-9]{1,3}\.){1,3})\*(?:\.\*)*")
 _PORT = re.compile(r"(.*):([0-9]{1,5})")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -99,6 +100,9 @@ def pattern(text: str) -> Pattern | None:
 
 
 def _network(text: str) -> Network | None:
+    if found := _STARRED.fullmatch(text):  # 10.* and 192.168.*: how Windows, GNOME and cntlm write a block
+        octets = found[1].rstrip(".").split(".")
+        text = f"{'.'.join([*octets, '0', '0', '0'][:4])}/{8 * len(octets)}"
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
         return ipaddress.ip_network(bare, strict=False)

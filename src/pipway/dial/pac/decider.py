@@ -1,0 +1,122 @@
+"""Decides by a PAC file. Credentials go to its proxies only where a person named the same host and port.
+
+`outbound` builds it. A PAC file that cannot be used is an error, not silently a direct connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+
+from pipway.dial.base import Target
+from pipway.dial.pac.answer import parse_answer
+from pipway.dial.pac.engine import Engine, PacError
+from pipway.dial.pac.source import Source
+from pipway.dial.parent import Parent
+from pipway.dial.route.no_proxy import NoProxy
+from pipway.dial.route.plan import DIRECT, Plan, Way
+from pipway.trace import Trace
+from pipway.wire.proxy_url import ProxyUrl
+
+_MOST = 1024  # decisions remembered
+_FRESH = 60.0  # seconds for which a decision holds; a file may look at the clock
+
+
+class Pac:
+    """Conforms to `route.plan.Decider`."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        no_proxy: NoProxy,
+        allowed: Sequence[Parent],
+        trace: Trace,
+        clock: Callable[[], float],
+        engine: Callable[[str], Engine] | None = None,
+    ) -> None:
+        """`allowed` are the parents that a person named; `clock` gives monotonic seconds."""
+        self._source = source
+        self._no_proxy = no_proxy
+        self._allowed = {(parent.host, parent.port): parent for parent in allowed}
+        self._trace = trace
+        self._clock = clock
+        self._make = engine or (lambda text: Engine(text, lookup=system_lookup, mine=my_addresses()))
+        self._engine: Engine | None = None
+        self._text = ""
+        self._decided: dict[Target, tuple[float, Plan]] = {}
+        self._loading = asyncio.Lock()
+
+    async def decide(self, target: Target) -> Plan | None:
+        """What the file says. PacError."""
+        excepted = self._no_proxy.match(target)
+        if excepted is not None:
+            return Plan((DIRECT,), f"excepted by {excepted.text} in no_proxy")
+        engine = await self._current()
+        known = self._decided.get(target)
+        if known is not None and self._clock() - known[0] < _FRESH:
+            return known[1]
+        answer = await engine.find(url_of(target), target.host)
+        plan = self._plan(answer)
+        while len(self._decided) >= _MOST:
+            del self._decided[next(iter(self._decided))]
+        self._decided[target] = (self._clock(), plan)
+        return plan
+
+    def close(self) -> None:
+        """End the engine."""
+        if self._engine is not None:
+            self._engine.close()
+
+    async def _current(self) -> Engine:
+        async with self._loading:
+            text = await self._source.text()
+            if self._engine is None or text != self._text:
+                self.close()
+                self._engine, self._text = self._make(text), text
+                self._decided.clear()
+            return self._engine
+
+    def _plan(self, answer: str) -> Plan:
+        found, remarks = parse_answer(answer)
+        for remark in remarks:
+            self._trace.emit("pac.remark", remark=remark)
+        if not found:
+            raise PacError(
+                "pac-failed",
+                "the PAC file gives no usable proxy",
+                why="; ".join(remarks) or "its answer is empty",
+                fix="correct it, or name the parents with --parent instead",
+            )
+        ways = dict.fromkeys(DIRECT if url is None else Way((self._parent(url),)) for url in found)
+        return Plan(tuple(ways), f"the PAC file answers {answer.strip()[:120]!r}")
+
+    def _parent(self, url: ProxyUrl) -> Parent:
+        return self._allowed.get((url.host, url.port)) or Parent(url.scheme, url.host, url.port)
+
+
+def url_of(target: Target) -> str:
+    """What the file is given: never more than the origin, whatever is fetched from it."""
+    scheme, usual = ("http", 80) if target.clear else ("https", 443)
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return f"{scheme}://{host}/" if target.port == usual else f"{scheme}://{host}:{target.port}/"
+
+
+async def system_lookup(host: str) -> list[str]:
+    """The addresses that the operating system finds."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def my_addresses() -> list[str]:
+    """The address by which this machine would go out. Nothing is sent: a datagram socket only chooses its route."""
+    found = []
+    for family, somewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                sock.connect((somewhere, 9))
+                found.append(str(sock.getsockname()[0]))
+        except OSError:
+            continue
+    return found or ["127.0.0.1"]

@@ -26,9 +26,10 @@ from tests.dial.test_chains import Chain
 
 from pipway.dial.base import Dialer, Stream, Target
 
-POOL = random.Random(0).randbytes(4 << 20)
+POOL = random.Random(0).randbytes(8 << 20)
 AT_ONCE = 48
 MIB = 1 << 20
+EARLY = bytes(range(256)) * 8  # sent by the last proxy together with the reply that opens a tunnel
 
 #: kinds of proxies, outermost first; "+tls": TLS to the origin on top
 WAYS = (
@@ -63,13 +64,13 @@ class Side:
 
     @classmethod
     def of(cls, rng: random.Random) -> Side:
-        scale = rng.choices((0, 1, 1_000, 30_000, 1 << 20), (1, 2, 8, 6, 1))[0]
+        scale = rng.choices((0, 1, 1_000, 30_000, MIB, 4 * MIB), (4, 8, 32, 24, 3, 2))[0]
         count = rng.choices((1, 3, 12), (4, 4, 2))[0]
         writes = tuple(rng.randint(1, scale // count + 1) for _ in range(count)) if scale else ()
         rest = tuple(rng.choice((0, 0, 0, 1, 3, 10)) for _ in writes)
         at_most = rng.choice((262144, 262144, 65536, 4096, max(1, scale // 50), 7 if scale < 2000 else 9999))
-        dawdle = rng.choice((0, 0, 0, 0, 0.001, 0.02))
-        return cls(rng.randrange(len(POOL) - 2 * MIB), writes, rest, at_most, dawdle)
+        dawdle = rng.choice((0, 0, 0, 0, 0.001, 0.05))
+        return cls(rng.randrange(len(POOL) - 5 * MIB), writes, rest, at_most, dawdle)
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,15 @@ class Plan:
     def whole(self) -> bool:
         """Whether an end closes both directions, so that who ends must have read everything."""
         return "+tls" in self.way or "https" in self.way
+
+
+async def read_early(stream: Stream, at_most: int) -> None:
+    data = b""
+    while len(data) < len(EARLY):
+        piece = await stream.read(min(at_most, len(EARLY) - len(data)))
+        assert piece, "early bytes were lost"
+        data += piece
+    assert data == EARLY
 
 
 Read = Callable[[int], Awaitable[bytes]]
@@ -135,6 +145,8 @@ class Fuzz:
                 self.targets[tls] = await stack.enter_async_context(self._origin(context))
             for way in WAYS:
                 self.dialers[way] = await self.chain.build([kind for kind in way if kind != "+tls"])
+                if way and "+tls" not in way:
+                    self.chain.servers[-1].early = EARLY
             yield self
 
     @contextlib.asynccontextmanager
@@ -182,6 +194,8 @@ class Fuzz:
             if "+tls" in plan.way:
                 stream = await stream.start_tls(self.trust, "files.example")
             await stream.write(number.to_bytes(8, "big"))
+            if plan.way and "+tls" not in plan.way:
+                await read_early(stream, plan.ours.at_most)
             received = await self._ours(plan, stream)
             assert received == plan.theirs.digest, "bytes were lost on the way to us"
             assert await outcome == plan.ours.digest, "bytes were lost on the way to the origin"
@@ -253,4 +267,5 @@ def test_the_plans_cover_every_way_and_every_size() -> None:
     assert {plan.they_end for plan in plans} == {True, False}
     assert any(plan.ours.size > MIB // 2 for plan in plans)
     assert any(plan.ours.size == 0 == plan.theirs.size for plan in plans)
-    assert any(plan.theirs.size > 200_000 and plan.ours.dawdle for plan in plans)
+    assert any(plan.theirs.size > MIB and plan.ours.dawdle > 0.01 for plan in plans)
+    assert any(plan.ours.size > MIB and plan.theirs.dawdle > 0.01 for plan in plans)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from pipway.dial.credentials.base import Credential
 from pipway.dial.parent import Parent
@@ -21,6 +22,9 @@ from pipway.trace import Trace
 
 _UNANSWERED = 2  # times a secret may be sent without hearing of it; then it rests
 _REST = 1800.0  # seconds; directories forget failed logons within half an hour
+_FRESH = (
+    60.0  # seconds that a success stands for; then the next logon is single again, as the password may have changed
+)
 _TICKET_REST = 10.0  # seconds until a refused ticket is shown again: it cannot lock anything, but it is no use either
 _POLL = 0.02
 
@@ -76,6 +80,7 @@ class Gate:
         self._clock = clock
         self._keys: dict[Credential, str] = {}
         self._proven: dict[str, Standing] = {}
+        self._last_success: dict[str, float] = {}
         self._first: dict[str, asyncio.Lock] = {}
         self._resting: dict[str, tuple[float, NoWayOut]] = {}
 
@@ -85,15 +90,13 @@ class Gate:
         key = await self._key(credential)
         attempt = Attempt(self, key, credential, parent, scheme)
         self._check(key, parent)
-        if key in self._proven or not credential.secret:
+        if self._fresh(key) or not credential.secret:
             yield attempt
             return
         async with self._first.setdefault(key, asyncio.Lock()):
             self._check(key, parent)
-            if key in self._proven:
-                proven = True
-            else:
-                proven = False
+            proven = self._fresh(key)
+            if not proven:
                 async with self._alone(key):
                     self._check(key, parent)
                     yield attempt
@@ -122,6 +125,10 @@ class Gate:
             key = self._keys[credential] = await asyncio.to_thread(credential.fingerprint, salt)
         return key
 
+    def _fresh(self, key: str) -> bool:
+        """Whether the secret was right a moment ago, so that many may use it at once."""
+        return key in self._proven and self._clock() < self._last_success[key] + _FRESH
+
     def _check(self, key: str, parent: Parent) -> None:
         resting = self._resting.get(f"{key}@{parent.address}")
         if resting is not None and self._clock() < resting[0]:
@@ -132,7 +139,7 @@ class Gate:
         if entry.state == "rejected":
             self._proven.pop(key, None)
             raise rejected_error(entry, parent)
-        if entry.tries >= _UNANSWERED and self._clock() < entry.when + _REST and key not in self._proven:
+        if entry.tries >= _UNANSWERED and self._clock() < entry.when + _REST and not self._fresh(key):
             raise unanswered_error(entry, parent)
 
     @contextlib.asynccontextmanager
@@ -147,33 +154,42 @@ class Gate:
 
     async def _sending(self, key: str, credential: Credential, parent: Parent, scheme: str) -> None:
         self._trace.emit("login.tried", parent=parent.address, user=credential.user, scheme=scheme)
-        if credential.secret and key not in self._proven:
+        if credential.secret and not self._fresh(key):
             await asyncio.to_thread(self._memory.sent, key, credential.user, parent.address, scheme)
 
     async def _accepted(self, key: str, credential: Credential, parent: Parent, scheme: str) -> None:
-        if key in self._proven:
-            return
+        fresh, known = self._fresh(key), key in self._proven
+        self._last_success[key] = self._clock()
         self._proven[key] = Standing(credential.user, parent.address, scheme, "proven")
-        self._trace.emit("login.accepted", parent=parent.address, user=credential.user, scheme=scheme)
-        if credential.secret:
+        if not known:
+            self._trace.emit("login.accepted", parent=parent.address, user=credential.user, scheme=scheme)
+        if credential.secret and not fresh:
             await asyncio.to_thread(self._memory.settle, key)
 
     async def _undecided(self, key: str, credential: Credential) -> None:
-        if credential.secret and key not in self._proven:
+        if credential.secret and not self._fresh(key):
             await asyncio.to_thread(self._memory.settle, key)
 
     async def _rejected(self, key: str, credential: Credential, parent: Parent, scheme: str, why: str) -> NoWayOut:
         self._proven.pop(key, None)
         entry = Entry(credential.user, parent.address, scheme, "rejected", self._clock(), why)
         if credential.secret:
-            # Shielded: whoever gives up waiting must not keep the others from learning of it.
-            noting = asyncio.to_thread(self._memory.reject, key, entry.user, entry.parent, scheme, why)
-            await asyncio.shield(asyncio.ensure_future(noting))
+            await _to_its_end(asyncio.to_thread(self._memory.reject, key, entry.user, entry.parent, scheme, why))
         error = rejected_error(entry, parent)
         if not credential.secret:
             self._resting[f"{key}@{parent.address}"] = (self._clock() + _TICKET_REST, error)
         self._trace.emit("login.rejected", parent=parent.address, user=credential.user, scheme=scheme, why=why)
         return error
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Let a cancelled caller go only when it is done: the next one in line must find what it notes."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 _STATES = {"rejected": "rejected", "trying": "unanswered"}

@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 PACKAGES := $(shell sed 's/\#.*//' packages.apt)
 
-.PHONY: help serve test check bench format docs lock system clean
+.PHONY: help serve test check bench lab format docs lock system clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -40,6 +40,9 @@ check: $(VENV)/.dev ## what to run before a commit: lint, types, quick tests (un
 
 bench: system $(VENV)/.dev ## pipway beside its peers, in one run
 	$(BIN)/python bench/run.py
+
+lab: system $(VENV)/.dev ## every parent proxy of the tests, started for you to try
+	@$(BIN)/python -m tests.lab
 
 format: $(VENV)/.dev ## format and mend what can be mended
 	$(BIN)/ruff check --fix --quiet

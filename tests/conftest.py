@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.lab.fixtures"]
+
 #: Beginnings of variables that lead installers, TLS or pipway itself somewhere else than the test says.
 _MISLEADING = (
     *("PIP_", "UV_", "POETRY_", "PIPWAY_", "SSL_CERT_", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSLKEYLOGFILE"),

@@ -1,0 +1,100 @@
+"""The parents of the lab, each started once for all tests of a worker; tests that use them share the group `lab`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from tests.lab.daemon import Daemon
+from tests.lab.kerberos import Kdc
+from tests.lab.others import Dante, Microsocks, Stunnel, Tinyproxy
+from tests.lab.squid import BasicSquid, DigestSquid, KerberosSquid, NtlmSquid, Squid
+from tests.lab.winbind import Winbind
+
+D = TypeVar("D", bound=Daemon)
+
+
+def _running(daemon: D) -> Iterator[D]:
+    with daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="session")
+def lab_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Folders that other users can reach: pytest's own are private."""
+    base = tmp_path_factory.mktemp("lab")
+
+    def folder(name: str) -> Path:
+        made = base / name
+        made.mkdir()
+        return made
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plain_squid(lab_folder: Callable[[str], Path]) -> Iterator[Squid]:
+    """Without a login."""
+    yield from _running(Squid(lab_folder("plain")))
+
+
+@pytest.fixture(scope="session")
+def basic_squid(lab_folder: Callable[[str], Path]) -> Iterator[BasicSquid]:
+    """Basic."""
+    yield from _running(BasicSquid(lab_folder("basic")))
+
+
+@pytest.fixture(scope="session")
+def digest_squid(lab_folder: Callable[[str], Path]) -> Iterator[DigestSquid]:
+    """Digest."""
+    yield from _running(DigestSquid(lab_folder("digest")))
+
+
+@pytest.fixture(scope="session")
+def kdc(lab_folder: Callable[[str], Path]) -> Iterator[Kdc]:
+    """The Kerberos realm."""
+    yield from _running(Kdc(lab_folder("kdc")))
+
+
+@pytest.fixture(scope="session")
+def kerberos_squid(lab_folder: Callable[[str], Path], kdc: Kdc) -> Iterator[KerberosSquid]:
+    """Kerberos."""
+    yield from _running(KerberosSquid(lab_folder("kerberos"), kdc))
+
+
+@pytest.fixture(scope="session")
+def winbind(lab_folder: Callable[[str], Path]) -> Iterator[Winbind]:
+    """The judge of NTLMv2."""
+    yield from _running(Winbind(lab_folder("winbind")))
+
+
+@pytest.fixture(scope="session")
+def ntlm_squid(lab_folder: Callable[[str], Path], winbind: Winbind) -> Iterator[NtlmSquid]:
+    """NTLM."""
+    yield from _running(NtlmSquid(lab_folder("ntlm"), winbind))
+
+
+@pytest.fixture(scope="session")
+def tinyproxy(lab_folder: Callable[[str], Path]) -> Iterator[Tinyproxy]:
+    """Basic, tinyproxy's way."""
+    yield from _running(Tinyproxy(lab_folder("tinyproxy")))
+
+
+@pytest.fixture(scope="session")
+def microsocks(lab_folder: Callable[[str], Path]) -> Iterator[Microsocks]:
+    """SOCKS 5."""
+    yield from _running(Microsocks(lab_folder("microsocks")))
+
+
+@pytest.fixture(scope="session")
+def dante(lab_folder: Callable[[str], Path]) -> Iterator[Dante]:
+    """SOCKS 5."""
+    yield from _running(Dante(lab_folder("dante")))
+
+
+@pytest.fixture(scope="session")
+def stunnel(lab_folder: Callable[[str], Path], basic_squid: BasicSquid) -> Iterator[Stunnel]:
+    """TLS in front of the Basic squid."""
+    yield from _running(Stunnel(lab_folder("stunnel"), basic_squid))

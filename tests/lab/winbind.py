@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import grp
 import os
 import subprocess
 from pathlib import Path
 from typing import IO
 
-from tests.lab.daemon import Daemon, fill, own
+from tests.lab.daemon import Daemon, fill
 
 #: Compiled into winbindd and its clients: there can be one on a machine.
 SOCKETS = Path("/run/samba/winbindd")
@@ -48,7 +49,7 @@ class Winbind(Daemon):
         )
         self.run(["winbindd", "-s", self.conf, "-F", "--no-process-group"])
         privileged = self.folder / "state" / "winbindd_privileged"
-        own(privileged, "proxy")
+        os.chown(privileged, 0, grp.getgrnam("proxy").gr_gid)  # its clients demand that root owns it
         privileged.chmod(0o750)
         os.chmod(self.folder / "state", 0o755)
 

@@ -132,14 +132,22 @@ class Conversation:
         return self._scheme is not None and self._scheme.name == "ntlm" and self._legs == 1
 
     async def answered(self, head: Head) -> None:
-        """Any status but 407: the parent let us pass (MS-NTHT §2.2.4), unless it failed itself."""
+        """Any status but 407: we were let pass (MS-NTHT §2.2.4), unless the parent failed itself. NoWayOut."""
         if self._attempt is not None and self._scheme is not None:
+            if head.status == 401 and self._says_no(head):
+                raise await self._attempt.rejected(self._of.offers)
             if head.status < 500:
                 await self._attempt.accepted()
                 self._of.per_connection = self._scheme.per_connection
             else:
                 await self._attempt.undecided()
         await self.aclose()
+
+    def _says_no(self, head: Head) -> bool:
+        """Any status but 407: it let us pass (MS-NTHT §2.2.4), unless it failed itself. NoWayOut when 401 means no."""
+        realms = {challenge.params.get("realm") for challenge in self._of.offered} - {None}
+        asked = parse_challenges(value.decode("latin-1") for name, value in head.headers if name == b"www-authenticate")
+        return self._asked.method == "CONNECT" or any(challenge.params.get("realm") in realms for challenge in asked)
 
     async def refused(self, head: Head, *, open_still: bool) -> None:
         """A 407: prepare the next value, or raise NoWayOut. `open_still`: whether this connection goes on."""

@@ -28,6 +28,11 @@ class Tinyproxy(Daemon):
         self.run(["tinyproxy", "-d", "-c", conf])
 
     @property
+    def let_through(self) -> int:
+        """Requests and tunnels that it served, by its log."""
+        return (self.folder / "tinyproxy.log").read_text().count("Established connection to host")
+
+    @property
     def url(self) -> str:
         """For --parent."""
         return f"http://{self.user}@127.0.0.1:{self.port}"
@@ -41,6 +46,11 @@ class Microsocks(Daemon):
     def start(self) -> None:
         """Run it."""
         self.run(["microsocks", "-i", "127.0.0.1", "-p", str(self.port), "-u", self.user, "-P", self.password])
+
+    @property
+    def let_through(self) -> int:
+        """Tunnels that it opened, by what it prints."""
+        return self.output.count("connected to")
 
     @property
     def url(self) -> str:
@@ -79,23 +89,37 @@ class Stunnel(Daemon):
 class Dante(Daemon):
     """SOCKS 5 with the password of a Unix account, which is made for it and removed again."""
 
-    user, password = "pwdante", "Dante-pw-4717"
+    password = "Dante-pw-4717"
+
+    @property
+    def user(self) -> str:
+        """An account of its own for each, so that several can run on a machine."""
+        return f"pwdante{self.port}"
 
     def start(self) -> None:
         """Make the account and run it."""
-        subprocess.run(["userdel", self.user], capture_output=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         openssl = ["openssl", "passwd", "-6", "-stdin"]
         done = subprocess.run(openssl, input=f"{self.password}\n", capture_output=True, text=True, check=True)
         hashed = done.stdout.strip()
         made = ["useradd", "--no-create-home", "--shell", "/usr/sbin/nologin", "--password", hashed, self.user]
         subprocess.run(made, check=True, capture_output=True)
         conf = fill("danted.conf", self.folder / "danted.conf", port=self.port)
-        self.run(["danted", "-f", conf])
+        try:
+            self.run(["danted", "-f", conf])
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """End it and remove the account."""
         super().stop()
         subprocess.run(["userdel", self.user], capture_output=True)
+
+    @property
+    def let_through(self) -> int:
+        """Tunnels that it opened, by its log."""
+        return sum("tcp/connect [" in line for line in self.output.splitlines())
 
     @property
     def url(self) -> str:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -221,13 +220,13 @@ def test_a_wrong_secret_is_tried_once_and_explained(world: World, way: Way, whic
     upstream: Upstream = getattr(world, which)
     good, bad = logons(way)
     address = way.parent.rpartition("@")[2]
-    for _ in range(2):  # the second time after a restart
+    for attempt in range(2):  # the second time after a restart
         with ExitStack() as stack:
             server = started(stack, world, way, upstream, tmp_path / "data", way.wrong)
-            began = time.monotonic()
-            outcome = PIP.install(server.index, ["pkg-0"], tmp_path / "site", deadline=60)
-            assert outcome.code != 0
-            assert time.monotonic() - began < 30
+            if attempt == 0:
+                outcome = PIP.install(server.index, ["pkg-0"], tmp_path / "site", deadline=60)
+                assert outcome.code != 0
+                assert outcome.seconds < 30  # five retries of its own, each answered at once
             answer = server.get("/simple/pkg-0/")
             assert answer.status == 502
             assert f"was rejected by {address} ({way.rejects})" in answer.reason
@@ -265,7 +264,7 @@ def test_a_parent_that_dies_in_a_download_is_replaced(
     world: World, ntlm_squid: NtlmSquid, lab_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """The file still arrives, by the other parent, with its digest; the client notices nothing."""
-    file = world.secure.add_wheel("big", padding=8_000_000)
+    file = world.secure.add_wheel("big", size_padding=8_000_000)
     world.secure.behave(f"*{file.filename}", rude.dripping(piece=65536, seconds=0.01), times=1)
     dying = Squid(lab_folder("dying"))
     other = ntlm_squid.url.replace("@", f":{ntlm_squid.password}@")

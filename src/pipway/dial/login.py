@@ -144,7 +144,7 @@ class Conversation:
         await self.aclose()
 
     def _says_no(self, head: Head) -> bool:
-        """Any status but 407: it let us pass (MS-NTHT §2.2.4), unless it failed itself. NoWayOut when 401 means no."""
+        """Whether a 401 comes from the parent, as tinyproxy's for a wrong password: for CONNECT, or in its realm."""
         realms = {challenge.params.get("realm") for challenge in self._of.offered} - {None}
         asked = parse_challenges(value.decode("latin-1") for name, value in head.headers if name == b"www-authenticate")
         return self._asked.method == "CONNECT" or any(challenge.params.get("realm") in realms for challenge in asked)

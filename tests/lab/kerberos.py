@@ -29,7 +29,7 @@ class Kdc(Daemon):
         fill("krb5.conf", self.folder / "krb5.conf", port=self.port)
         fill("kdc.conf", self.folder / "kdc.conf", port=self.port, folder=self.folder)
         self._run("kdb5_util", "create", "-r", self.realm, "-s", "-P", "the-masters-own")
-        self._admin(f"addprinc -pw {self.password} alice")
+        self._admin(f"addprinc +requires_preauth -pw {self.password} alice")
         self.run(["krb5kdc", "-n", "-P", self.folder / "kdc.pid"], self._server_env)
 
     def keytab(self, principal: str, file: Path) -> Path:
@@ -48,6 +48,12 @@ class Kdc(Daemon):
     def kdestroy(self) -> None:
         """Throw the tickets away."""
         (self.folder / "ccache").unlink(missing_ok=True)
+
+    @property
+    def failed(self) -> int:
+        """Passwords that it judged wrong, by its log."""
+        log = self.folder / "kdc.log"
+        return log.read_text().count("PREAUTH_FAILED") if log.exists() else 0
 
     @property
     def _server_env(self) -> dict[str, str]:

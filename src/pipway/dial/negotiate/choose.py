@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from pipway import platforms
 from pipway.dial.credentials.base import Credential
@@ -30,7 +30,8 @@ def _schemes(parent: Parent, credential: Credential | None) -> Iterator[tuple[st
         for name in ("negotiate", "ntlm"):
             yield name, TokenScheme(name, sspi(name, parent, credential))
     else:
-        yield "negotiate", TokenScheme("negotiate", _negotiate(parent, credential))
+        negotiate = _Negotiate(parent, credential)
+        yield "negotiate", TokenScheme("negotiate", negotiate.begin, better=negotiate.reason)
         if credential is not None and credential.secret:
             yield "ntlm", TokenScheme("ntlm", ntlm(credential, parent.host))
     if credential is not None and credential.password is not None:
@@ -38,32 +39,43 @@ def _schemes(parent: Parent, credential: Credential | None) -> Iterator[tuple[st
         yield "basic", Basic(credential.user, credential.password)
 
 
-def _negotiate(parent: Parent, credential: Credential | None) -> Callable[[Asked], Step]:
+class _Negotiate:
     """Kerberos where it is possible; else NTLM under the name Negotiate, as Windows does it (raw, MS-NTHT §1.6)."""
-    kerberos = Kerberos(parent, credential)
-    fallback = ntlm(credential, parent.host) if credential is not None and credential.secret else None
 
-    def begin(asked: Asked) -> Step:
+    def __init__(self, parent: Parent, credential: Credential | None) -> None:
+        self._kerberos = Kerberos(parent, credential)
+        self._ntlm = ntlm(credential, parent.host) if credential is not None and credential.secret else None
+        self._reason: Unusable | None = None
+
+    def reason(self) -> Unusable | None:
+        """Why it was not Kerberos: of use to those whose proxy takes nothing else."""
+        return self._reason
+
+    def begin(self, asked: Asked) -> Step:
+        """A step function for one connection."""
         chosen: Step | None = None
 
         def step(received: bytes | None) -> bytes:
             nonlocal chosen
-            if chosen is not None:
-                return chosen(received)
-            first = kerberos.begin(asked)
-            try:
-                token = first(received)
-                chosen = first
-            except Unusable as reason:
-                if fallback is None:
-                    raise
-                try:
-                    chosen = fallback(asked)
-                    token = chosen(received)
-                except Unusable as error:
-                    raise Unusable(f"{reason.why}; {error.why}", reason.fix or error.fix) from None
-            return token
+            if chosen is None:
+                chosen, token = self._first(asked, received)
+                return token
+            return chosen(received)
 
         return step
 
-    return begin
+    def _first(self, asked: Asked, received: bytes | None) -> tuple[Step, bytes]:
+        step = self._kerberos.begin(asked)
+        try:
+            token = step(received)
+            self._reason = None
+            return step, token
+        except Unusable as reason:
+            self._reason = reason
+            if self._ntlm is None:
+                raise
+        try:
+            step = self._ntlm(asked)
+            return step, step(received)
+        except Unusable as error:
+            raise Unusable(f"{self._reason.why}; {error.why}", self._reason.fix or error.fix) from None

@@ -24,11 +24,19 @@ class TokenScheme:
     per_connection = True
     ready = True
 
-    def __init__(self, name: str, begin: Callable[[Asked], Step], *, blocking: bool = True) -> None:
-        """`name` is ntlm or negotiate."""
+    def __init__(
+        self,
+        name: str,
+        begin: Callable[[Asked], Step],
+        *,
+        blocking: bool = True,
+        better: Callable[[], Unusable | None] = lambda: None,
+    ) -> None:
+        """`name` is ntlm or negotiate. `better`: why a better token than the one that was refused was not to be had."""
         self.name = name
         self.blocking = blocking
         self._begin = begin
+        self._better = better
 
     def login(self, asked: Asked, offered: Sequence[Challenge] = ()) -> Login:
         """Legs on one connection. Any refusal after the proof means no (MS-NTHT §2.2.4), and it is not sent twice."""
@@ -42,7 +50,7 @@ class TokenScheme:
             if _PROOF in token:
                 raise Rejected("user or password is wrong")  # even with a new challenge: the proof has been judged
             if not answer:
-                raise _ended(leg)
+                raise (self._better() if leg == 0 else None) or _ended(leg)
             try:
                 received = base64.b64decode(answer, validate=True)
             except (binascii.Error, ValueError):

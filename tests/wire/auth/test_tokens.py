@@ -145,3 +145,12 @@ def test_arbitrary_challenges_raise_nothing_else(answers: list[list[tuple[str, s
             legs.send([Challenge(scheme, token) for scheme, token in answer])
     except (Unusable, Rejected):
         pass
+
+
+def test_a_refused_hello_is_explained_by_why_nothing_better_was_sent() -> None:
+    reason = Unusable("no KDC answers", "check the network")
+    legs = TokenScheme("negotiate", Script(HELLO).begin, better=lambda: reason).login(ASKED, [Challenge("negotiate")])
+    next(legs)
+    with pytest.raises(Unusable) as caught:
+        legs.send([Challenge("negotiate")])
+    assert caught.value is reason

@@ -1,0 +1,178 @@
+"""Answers to ways, files and URLs that change, and who is given credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from pipway.dial.base import Target
+from pipway.dial.pac.answer import parse_answer
+from pipway.dial.pac.decider import Pac, url_of
+from pipway.dial.pac.engine import Engine, PacError
+from pipway.dial.pac.source import Fetch, Source, decode
+from pipway.dial.parent import Parent
+from pipway.dial.route.no_proxy import NoProxy
+from pipway.dial.route.plan import DIRECT, Way
+from pipway.errors import Unavailable
+from pipway.trace import Trace
+
+FILES = Target("files.example", 443)
+NAMED = Parent("http", "proxy.example", 8080, "CORP\\alice", named=True, spn="HTTP/other")
+
+
+async def nobody(host: str) -> Sequence[str]:
+    return []
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def nothing(url: str) -> tuple[bytes, str]:
+    raise Unavailable("connection-refused", "nobody is there")
+
+
+def pac(where: str, *, fetch: Fetch = nothing, clock: Callable[[], float] | None = None, no_proxy: str = "none") -> Pac:
+    clock = clock or Clock()
+    return Pac(
+        Source(where, fetch=fetch, refresh=100, clock=clock),
+        no_proxy=NoProxy(no_proxy),
+        allowed=[NAMED],
+        trace=Trace(),
+        clock=clock,
+        engine=lambda text: Engine(text, lookup=nobody),
+    )
+
+
+def answering(tmp_path: Path, answer: str) -> str:
+    file = tmp_path / "proxy.pac"
+    file.write_text(f"function FindProxyForURL(url, host) {{ return {answer!r}; }}")
+    return str(file)
+
+
+async def ways(where: str) -> tuple[Way, ...]:
+    decider = pac(where)
+    plan = await decider.decide(FILES)
+    decider.close()
+    assert plan is not None
+    return plan.ways
+
+
+async def test_every_kind_of_proxy(tmp_path: Path) -> None:
+    answer = "PROXY a.example:1; HTTPS b.example; SOCKS c.example:3; SOCKS5 d.example; SOCKS4 e.example:5; direct"
+    found = await ways(answering(tmp_path, answer))
+    assert [str(way) for way in found] == [
+        "http://a.example:1",
+        "https://b.example:443",
+        "socks4a://c.example:3",
+        "socks5h://d.example:1080",
+        "socks4a://e.example:5",
+        "direct",
+    ]
+
+
+async def test_credentials_go_only_to_proxies_that_a_person_named(tmp_path: Path) -> None:
+    """P43: a PAC file from the network must not collect passwords."""
+    named, stranger = await ways(answering(tmp_path, "PROXY proxy.example:8080; PROXY proxy.example:8081"))
+    assert named.hops == (NAMED,)
+    assert stranger.hops == (Parent("http", "proxy.example", 8081),)
+    assert not stranger.hops[0].named
+
+
+async def test_an_answer_without_a_usable_proxy_is_an_error_not_direct(tmp_path: Path) -> None:
+    for answer in ("", "nonsense", "PROXY", "PROXY a b c:99999"):
+        with pytest.raises(PacError):
+            await ways(answering(tmp_path, answer))
+
+
+def test_answers_are_read_leniently_and_bounded() -> None:
+    found, remarks = parse_answer("  PROXY  a.example:1 ;; QUIC b.example; PROXY c.example:0")
+    assert [str(url) for url in found] == ["http://a.example:1"]
+    assert len(remarks) == 2
+    assert len(parse_answer("PROXY a:1;" * 1000)[0]) == 16
+
+
+async def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
+    decider = pac(answering(tmp_path, "DIRECT"))
+    assert (await decider.decide(FILES)).ways == (DIRECT,)  # type: ignore[union-attr]
+    answering(tmp_path, "PROXY changed.example:80")
+    assert str((await decider.decide(FILES)).ways[0]) == "http://changed.example:80"  # type: ignore[union-attr]
+    (tmp_path / "proxy.pac").unlink()
+    assert str((await decider.decide(FILES)).ways[0]) == "http://changed.example:80"  # type: ignore[union-attr]
+    decider.close()
+
+
+async def test_a_url_is_asked_again_after_a_while_and_the_last_good_file_is_kept() -> None:
+    clock = Clock()
+    answers = [b"function FindProxyForURL() { return 'PROXY first.example:1' }", None, b"broken", None]
+    asked = []
+
+    async def fetch(url: str) -> tuple[bytes, str]:
+        asked.append(url)
+        answer = answers[len(asked) - 1]
+        if answer is None:
+            raise Unavailable("connection-refused", "nobody is there")
+        return answer, "text/plain"
+
+    decider = pac("http://pac.example/proxy.pac", fetch=fetch, clock=clock)
+    for now in (0, 50, 101):
+        clock.now = now
+        plan = await decider.decide(FILES)
+        assert plan is not None
+        assert str(plan.ways[0]) == "http://first.example:1"
+    assert len(asked) == 2
+    decider.close()
+
+
+@pytest.mark.parametrize("where", ["data:text/plain,x", "ftp://pac.example/x"])
+def test_other_addresses_are_refused(where: str) -> None:
+    with pytest.raises(PacError) as caught:
+        pac(where)
+    assert caught.value.fix
+
+
+async def test_a_file_that_was_never_there_is_an_error(tmp_path: Path) -> None:
+    for where in (str(tmp_path / "none.pac"), "http://pac.example/proxy.pac"):
+        decider = pac(where)
+        with pytest.raises(PacError) as caught:
+            await decider.decide(FILES)
+        assert caught.value.code == "pac-unavailable"
+        decider.close()
+
+
+async def test_exceptions_need_no_file(tmp_path: Path) -> None:
+    plan = await pac(str(tmp_path / "none.pac"), no_proxy=".example").decide(FILES)
+    assert plan is not None
+    assert plan.ways == (DIRECT,)
+
+
+@pytest.mark.parametrize(
+    ("target", "url"),
+    [
+        (FILES, "https://files.example/"),
+        (Target("files.example", 8443), "https://files.example:8443/"),
+        (Target("files.example", 80, clear=True), "http://files.example/"),
+        (Target("2001:db8::1", 80, clear=True), "http://[2001:db8::1]/"),
+    ],
+)
+def test_it_is_told_the_origin_alone(target: Target, url: str) -> None:
+    assert url_of(target) == url
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "text"),
+    [
+        ("\ufeffä".encode(), "", "ä"),
+        ("ä".encode("utf-16"), "", "ä"),
+        ("ä".encode("latin-1"), "text/plain; charset=ISO-8859-1", "ä"),
+        ("ä".encode("latin-1"), "", "ä"),
+        ("ä".encode(), "text/plain; charset=nonsense", "ä"),
+    ],
+)
+def test_encodings(data: bytes, kind: str, text: str) -> None:
+    assert decode(data, kind) == text

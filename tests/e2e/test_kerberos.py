@@ -35,19 +35,14 @@ def squid(kerberos_squid: KerberosSquid, kdc: Kdc, monkeypatch: pytest.MonkeyPat
     return kerberos_squid
 
 
-def named(squid: KerberosSquid) -> str:
-    """The parent with the user."""
-    return squid.url.replace("//", "//alice%40PIPWAY.TEST@")
-
-
 def test_a_keytab(squid: KerberosSquid, kdc: Kdc, world: World, tmp_path: Path) -> None:
     keytab = kdc.keytab("alice", tmp_path / "alice.keytab")
     environ = {"XDG_CONFIG_HOME": str(tmp_path / "no-config"), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "pipway", "credentials", "add", named(squid), "--keytab", str(keytab)]
+    command = [sys.executable, "-m", "pipway", "credentials", "add", squid.named(Kdc.user), "--keytab", str(keytab)]
     subprocess.run([*command, "--place", "file"], env=environ, check=True, capture_output=True)
     good, bad = squid.logons
     with ExitStack() as stack:
-        server = started(stack, world, Way(named(squid)), world.secure, tmp_path / "data")
+        server = started(stack, world, Way(squid.named(Kdc.user)), world.secure, tmp_path / "data")
         outcome = PIP.install(server.index, ["pkg-0"], tmp_path / "site")
         assert outcome.code == 0, f"{outcome}\n{server.log.read_text()}"
         no_secret_in(server)
@@ -80,7 +75,7 @@ def test_without_a_ticket_nothing_is_sent_and_a_new_one_is_used_at_once(
 def test_the_kdc_counts_one_wrong_password(squid: KerberosSquid, kdc: Kdc, world: World, tmp_path: Path) -> None:
     """The KDC is who judges a password, and who locks accounts."""
     failed = kdc.failed
-    way = Way(named(squid), {"parent_password": "Wrong-pw-0"})
+    way = Way(squid.named(Kdc.user), {"parent_password": "Wrong-pw-0"})
     for _ in range(2):  # the second time after a restart
         with ExitStack() as stack:
             server = started(stack, world, way, world.secure, tmp_path / "data")
@@ -102,7 +97,7 @@ def test_without_a_kdc(squid: KerberosSquid, world: World, tmp_path: Path, monke
     monkeypatch.setenv("KRB5_CONFIG", str(conf))
     before = squid.logons
     with ExitStack() as stack:
-        way = Way(named(squid), {"parent_password": squid.kdc.password})
+        way = Way(squid.named(Kdc.user), {"parent_password": squid.kdc.password})
         server = started(stack, world, way, world.secure, tmp_path / "data")
         answer = server.get("/simple/pkg-0/")
         assert answer.status == 502

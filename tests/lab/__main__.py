@@ -27,32 +27,34 @@ def main() -> None:
         dante = stack.enter_context(Dante(folder / "dante"))
         stunnel = stack.enter_context(Stunnel(folder / "stunnel", basic))
         kdc.kinit()
-        tickets = " ".join(f"{name}={value}" for name, value in kdc.env.items())
         rows = [
-            ("Basic (squid)", basic.url, basic.password, "--basic-in-clear", ""),
-            ("Digest (squid)", digest.url, digest.password, "", ""),
-            ("NTLMv2 (squid, winbindd)", ntlm.url, ntlm.password, "", ""),
-            ("Kerberos, ticket (squid, KDC)", kerberos.url, "", "", tickets),
-            ("Kerberos, password", kerberos.url.replace("//", "//alice%40PIPWAY.TEST@"), kdc.password, "", tickets),
-            ("Basic (tinyproxy)", tinyproxy.url, tinyproxy.password, "--basic-in-clear", ""),
-            ("SOCKS 5 (microsocks)", microsocks.url, microsocks.password, "", ""),
-            ("SOCKS 5 (dante)", dante.url, dante.password, "", ""),
-            (
-                "TLS to the parent (stunnel)",
-                stunnel.url(basic.user),
-                basic.password,
-                "",
-                f"PIPWAY_PARENT_CA={stunnel.ca}",
-            ),
-        ]
-        print("The lab is up. Each parent with the command to try it; the passwords are the lab's own.\n")
-        for title, url, password, option, environ in rows:
-            secret = f"PIPWAY_PARENT_PASSWORD={password} " if password else ""
-            print(f"{title}\n  {environ} {secret}pipway serve --parent '{url}' {option}".rstrip() + "\n")
-        print("Ctrl-C stops them.", flush=True)
+            ("Basic, squid", basic.url, basic.user, basic.password, ["--basic-in-clear"], {}),
+            ("Digest, squid", digest.url, digest.user, digest.password, [], {}),
+            ("NTLMv2, squid and winbindd", ntlm.url, ntlm.user, ntlm.password, [], {}),
+            ("Kerberos by ticket, squid and a KDC", kerberos.url, "", "", [], kdc.env),
+            ("Kerberos by password", kerberos.named(kdc.user), kdc.user, kdc.password, [], kdc.env),
+            ("Basic, tinyproxy", tinyproxy.url, tinyproxy.user, tinyproxy.password, ["--basic-in-clear"], {}),
+            ("SOCKS 5, microsocks", microsocks.url, microsocks.user, microsocks.password, [], {}),
+            ("SOCKS 5, dante", dante.url, dante.user, dante.password, [], {}),
+            ("TLS to the parent, stunnel before squid", stunnel.url(basic.user), basic.user, basic.password, [],
+             {"PIPWAY_PARENT_CA": str(stunnel.ca)}),
+        ]  # fmt: skip
+        print("The lab is up. Each parent proxy, and how to go through it; the passwords are the lab's own.\n")
+        for title, url, user, password, options, environ in rows:
+            print(f"{title}\n  URL {url}" + (f"  user {user}  password {password}" if user else ""))
+            given = {**environ, **({"PIPWAY_PARENT_PASSWORD": password} if password else {})}
+            words = [*(f"{name}={value}" for name, value in given.items()), "pipway serve --parent", f"'{url}'"]
+            print(f"  {' '.join([*words, *options])}\n")
+        print("Then: pip install --index-url http://127.0.0.1:3141/simple/ PACKAGE. Ctrl-C stops the lab.", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            signal.pause()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
     main()

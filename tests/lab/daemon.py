@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,6 +53,36 @@ def fill(template: str, target: Path, **values: object) -> Path:
     return target
 
 
+class _Keeper:
+    """Ends the daemons of a test run that was killed itself: a process that waits for the end of a pipe."""
+
+    _CODE = """
+import os, signal, sys
+alive = set()
+for line in sys.stdin:
+    (alive.add if line[0] == "+" else alive.discard)(int(line[1:]))
+for pid in alive:
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except OSError:
+        pass
+"""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def note(self, sign: str, pid: int) -> None:
+        """`+`: it runs, `-`: it has ended."""
+        if self._process is None:
+            command = [sys.executable, "-ISc", self._CODE]
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True)
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{sign}{pid}\n".encode())
+
+
+_KEEPER = _Keeper()
+
+
 class Daemon:
     """One process. `host` and `port` are where it accepts."""
 
@@ -82,6 +113,7 @@ class Daemon:
                 env={**os.environ, **(env or {})},
                 cwd=self.folder,
             )
+        _KEEPER.note("+", self._process.pid)
         deadline = time.monotonic() + _START_SECONDS
         while not self.ready():
             assert self._process.poll() is None, f"{program} ended: {self.output[-2000:]}"
@@ -104,8 +136,7 @@ class Daemon:
         """End it as a crash would."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(_STOP_SECONDS)
-            self._process = None
+            self._ended(self._process)
 
     def stop(self) -> None:
         """End it in order, or at once when it does not listen."""
@@ -116,11 +147,19 @@ class Daemon:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(_STOP_SECONDS)
+        self._ended(self._process)
+
+    def _ended(self, process: subprocess.Popen[bytes]) -> None:
+        process.wait(_STOP_SECONDS)
+        _KEEPER.note("-", process.pid)
         self._process = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

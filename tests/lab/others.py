@@ -105,11 +105,7 @@ class Dante(Daemon):
         made = ["useradd", "--no-create-home", "--shell", "/usr/sbin/nologin", "--password", hashed, self.user]
         subprocess.run(made, check=True, capture_output=True)
         conf = fill("danted.conf", self.folder / "danted.conf", port=self.port)
-        try:
-            self.run(["danted", "-f", conf])
-        except BaseException:
-            self.stop()
-            raise
+        self.run(["danted", "-f", conf])
 
     def stop(self) -> None:
         """End it and remove the account."""

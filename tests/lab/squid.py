@@ -126,6 +126,10 @@ class KerberosSquid(Squid):
         self.kdc = kdc
         self.env = kdc.env
 
+    def named(self, user: str) -> str:
+        """For --parent, with a user."""
+        return self.url.replace("//", f"//{user.replace('@', '%40')}@")
+
     def auth(self) -> str:
         keytab = self.kdc.keytab("HTTP/localhost", self.folder / "http.keytab")
         own(keytab, "proxy")

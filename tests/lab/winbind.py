@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import grp
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import IO
@@ -61,6 +63,18 @@ class Winbind(Daemon):
     def stop(self) -> None:
         """End it and let others have theirs."""
         super().stop()
+        for pid in self._helpers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def _helpers(self) -> list[int]:
+        """samba-dcerpcd, which winbindd starts and which outlives it by minutes; known by our configuration's path."""
+        found = []
+        for arguments in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if f"--configfile={self.conf}".encode() in arguments.read_bytes().split(b"\0"):
+                    found.append(int(arguments.parent.name))
+        return found

@@ -112,7 +112,7 @@ class CountingProxy:
     async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int) -> None:
         try:
             other = await asyncio.open_connection(host, port)
-        except OSError:
+        except (OSError, UnicodeError):
             writer.write(b"HTTP/1.1 503 no way\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             return
         writer.write(f"HTTP/{self.version} 200 ok\r\n\r\n".encode())

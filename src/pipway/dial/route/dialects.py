@@ -55,7 +55,10 @@ def _requests(text: str, target: Target) -> bool:
         return any(entry == target.host or ("/" in entry and _in(target.host, entry)) for entry in entries) or _urllib(
             text, target
         )
-    return any(target.host.endswith(entry) for entry in entries) or _urllib(text, target)
+    host = target.host.lower()
+    return any(f"{host}:{target.port}".endswith(entry) or host.endswith(entry) for entry in entries) or _urllib(
+        text, target
+    )
 
 
 def _go(text: str, target: Target) -> bool:

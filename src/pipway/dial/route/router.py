@@ -84,8 +84,10 @@ class Router:
 
 
 def _told(target: Target, failures: Sequence[tuple[Way, PipwayError]]) -> PipwayError:
-    """One error for all ways. What only a person can mend comes first."""
-    first = next((error for _, error in failures if isinstance(error, NoWayOut)), failures[0][1])
+    """One error for all ways: what only a person can mend, else what the farthest one learned."""
+    errors = [error for _, error in failures]
+    got_through = [error for error in errors if error.code != "parent-unreachable"]
+    first = next((error for error in errors if isinstance(error, NoWayOut)), (got_through or errors)[0])
     others = [f"{way}: {error.what}" for way, error in failures if error is not first]
     if others:
         first.why = "; ".join(

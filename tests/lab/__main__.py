@@ -17,6 +17,7 @@ def main() -> None:
     """Start, print, wait, stop."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pipway-lab-")))
+        folder.chmod(0o711)  # the proxies run as users of their own
         basic = stack.enter_context(BasicSquid(folder / "basic"))
         digest = stack.enter_context(DigestSquid(folder / "digest"))
         kdc = stack.enter_context(Kdc(folder / "kdc"))

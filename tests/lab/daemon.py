@@ -30,13 +30,9 @@ def free_port() -> int:
 
 
 def private_folder(folder: Path, owner: str) -> Path:
-    """A folder that the daemon's own user can write to, and reach."""
+    """A folder that the daemon's own user can write to. Those above it must let that user pass."""
     folder.mkdir(parents=True, exist_ok=True)
     own(folder, owner)
-    for parent in (folder, *folder.parents):
-        with contextlib.suppress(PermissionError):
-            if parent != Path("/") and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
     return folder
 
 

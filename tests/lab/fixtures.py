@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -22,16 +23,17 @@ def _running(daemon: D) -> Iterator[D]:
 
 
 @pytest.fixture(scope="session")
-def lab_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Folders that other users can reach: pytest's own are private."""
-    base = tmp_path_factory.mktemp("lab")
+def lab_folder() -> Iterator[Callable[[str], Path]]:
+    """Folders that other users can reach. pytest's own are private, and every run of it makes them so again."""
+    with tempfile.TemporaryDirectory(prefix="pipway-lab-", ignore_cleanup_errors=True) as base:
 
-    def folder(name: str) -> Path:
-        made = base / name
-        made.mkdir()
-        return made
+        def folder(name: str) -> Path:
+            made = Path(base) / name
+            made.mkdir()
+            return made
 
-    return folder
+        Path(base).chmod(0o711)
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ async def _hop(parent: Parent, credentials: Credentials) -> dict[str, str]:
     if not parent.named:
         return {"hop": str(parent), "login": "none: nobody named it"}
     if parent.user is None:
-        return {"hop": str(parent), "login": "single sign-on, if it asks"}
+        return {"hop": str(parent), "login": "" if "socks" in parent.scheme else "single sign-on, if it asks"}
     try:
         found = await credentials.find(parent)
     except PipwayError as error:

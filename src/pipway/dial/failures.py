@@ -41,6 +41,11 @@ _TRUST: dict[int, tuple[str, str]] = {
 }
 
 
+#: Verification results that only the strict mode gives (X509_V_FLAG_X509_STRICT; Python 3.13 turns it on): rules of
+#: RFC 5280 §4.2 that the certificates of some inspecting proxies break.
+_STRICT = range(80, 94)
+
+
 def connect_timeout(target: Target, seconds: float) -> Unavailable:
     """Nobody answered in time."""
     return Unavailable(
@@ -96,6 +101,13 @@ def _name_failure(target: Target, error: socket.gaierror) -> Unavailable:
 def tls_failure(name: str, error: OSError) -> Unavailable:
     """A TLS handshake that failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in _STRICT:
+            return Unavailable(
+                "tls-not-strict",
+                f"a certificate on the way to {name} breaks a rule of RFC 5280",
+                why=f"{error.verify_message}; Python 3.13 and later demand it",
+                fix="ask whoever runs the inspecting proxy for a better root; until then trust.strict = false",
+            )
         code, fix = _TRUST.get(
             error.verify_code,
             ("tls-not-trusted", "add the root of your organisation or proxy to this machine's trusted certificates"),

@@ -1,0 +1,129 @@
+"""`pipway credentials`: as a person and as a CI job use it; no secret is ever printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from pipway.dial.rejections import Rejections
+
+SECRET = "pä s@:/word-4718"
+ALICE = "CORP%5Calice@proxy.example:8080"
+
+
+class Person:
+    """Someone with a home of their own and no keyring."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.file = home / "pipway" / "credentials.json"
+        self.environ: Mapping[str, str] = {
+            **os.environ,
+            "XDG_CONFIG_HOME": str(home),
+            "PIPWAY_DATA": str(home / "data"),
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+        }
+        self.seen = ""
+
+    def run(self, *arguments: str, text: str = "", code: int = 0) -> str:
+        """What it prints on both channels."""
+        command = [sys.executable, "-m", "pipway", "credentials", *arguments]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, env=self.environ, timeout=60)
+        output = done.stdout + done.stderr
+        assert done.returncode == code, output
+        assert SECRET not in output
+        return output
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> Person:
+    return Person(tmp_path)
+
+
+def test_add_list_rotate_retry_remove(person: Person) -> None:
+    assert person.run("list") == "no login is kept\n"
+    assert "in the file" in person.run("add", ALICE, "--stdin", text=f"{SECRET}\n")
+    assert json.loads(person.file.read_text())["credentials"]["CORP\\alice@proxy.example:8080"]["value"] == SECRET
+    (row,) = json.loads(person.run("list", "--json"))
+    assert row == {
+        "user": "CORP\\alice",
+        "parent": "proxy.example:8080",
+        "kind": "password",
+        "place": "file",
+        "state": "ok",
+        "why": "",
+    }
+    Rejections(person.home / "data" / "logins").reject(
+        "k", "CORP\\alice", "proxy.example:8080", "ntlm", "it offers NTLM"
+    )
+    assert "rejected by proxy.example:8080: it offers NTLM" in person.run("list")
+    person.run("rotate", ALICE, "--stdin", text="another\n")
+    assert json.loads(person.run("list", "--json"))[0]["state"] == "ok"
+    memory.reject("k", "CORP\\alice", "proxy.example:8080", "ntlm", "")
+    assert "may be tried again" in person.run("retry", ALICE)
+    assert "nothing was held" in person.run("retry", ALICE)
+    person.run("remove", ALICE)
+    assert person.run("list") == "no login is kept\n"
+    assert "[no-credential]" in person.run("remove", ALICE, code=2)
+
+
+def test_only_the_nt_hash_is_kept_where_asked(person: Person) -> None:
+    person.run("add", ALICE, "--stdin", "--nt-hash", text=f"{SECRET}\n")
+    text = person.file.read_text()
+    assert SECRET not in text
+    assert json.loads(text)["credentials"]["CORP\\alice@proxy.example:8080"]["kind"] == "nt-hash"
+
+
+def test_several_parents_share_a_login(person: Person) -> None:
+    person.run("add", ALICE, "CORP%5Calice@proxy2.example:8080", "--stdin", text=f"{SECRET}\n")
+    assert len(json.loads(person.run("list", "--json"))) == 2
+
+
+def test_a_keytab(person: Person) -> None:
+    assert "[no-keytab]" in person.run("add", ALICE, "--keytab", str(person.home / "none"), code=2)
+    (person.home / "alice.keytab").write_bytes(b"x")
+    person.run("add", ALICE, "--keytab", str(person.home / "alice.keytab"))
+    assert json.loads(person.run("list", "--json"))[0]["kind"] == "keytab"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "code"),
+    [
+        (
+            (f"http://alice:{SECRET.replace(' ', '%20').replace('/', '%2F')}@proxy.example:8080",),
+            "",
+            "password-in-argument",
+        ),
+        (("proxy.example:8080",), "", "no-user"),
+        (("CORP\\alice@proxy.example:8080",), "", "bad-proxy-url"),
+        ((ALICE, "--stdin"), "", "empty-password"),
+        ((ALICE, "--stdin"), "x" * 5000, "bad-password"),
+        ((ALICE,), "", "no-terminal"),
+        ((ALICE, "--stdin", "--place", "keyring"), "x\n", "no-keyring"),
+    ],
+)
+def test_what_is_refused(person: Person, arguments: tuple[str, ...], text: str, code: str) -> None:
+    output = person.run("add", *arguments, text=text, code=2)
+    assert f"[{code}]" in output
+    assert "fix" in output
+    assert not person.file.exists()
+
+
+def test_test_asks_first(person: Person) -> None:
+    person.run("add", ALICE, "--stdin", text=f"{SECRET}\n")
+    assert "Go on?" in person.run("test", ALICE, text="n\n", code=1)
+
+
+def test_import(person: Person) -> None:
+    (person.home / "cntlm.conf").write_text(
+        f"Username alice\nDomain CORP\nPassword {SECRET}\nProxy proxy.example:8080\n"
+    )
+    output = person.run("import", str(person.home / "cntlm.conf"))
+    assert 'url = ["http://CORP%5Calice@proxy.example:8080"]' in output
+    assert json.loads(person.run("list", "--json"))[0]["user"] == "CORP\\alice"

@@ -59,9 +59,8 @@ def test_add_list_rotate_retry_remove(person: Person) -> None:
         "state": "ok",
         "why": "",
     }
-    Rejections(person.home / "data" / "logins").reject(
-        "k", "CORP\\alice", "proxy.example:8080", "ntlm", "it offers NTLM"
-    )
+    memory = Rejections(person.home / "data" / "logins")
+    memory.reject("k", "CORP\\alice", "proxy.example:8080", "ntlm", "it offers NTLM")
     assert "rejected by proxy.example:8080: it offers NTLM" in person.run("list")
     person.run("rotate", ALICE, "--stdin", text="another\n")
     assert json.loads(person.run("list", "--json"))[0]["state"] == "ok"

@@ -60,7 +60,7 @@ class Kdc(Daemon):
         return self.env | {"KRB5_KDC_PROFILE": str(self.folder / "kdc.conf")}
 
     def _admin(self, command: str) -> None:
-        self._run("kadmin.local", "-q", command)
+        self._run("kadmin.local", text=f"{command}\n")  # not as an argument: it may hold a password
 
     def _run(self, *command: str, env: dict[str, str] | None = None, text: str = "") -> None:
         environ = {**os.environ, "PATH": PATH, **(env or self._server_env)}

@@ -38,7 +38,7 @@ def test_a_missing_program_fails_unless_excused(tmp_path: Path, skip: str, expec
     (tmp_path / "test_case.py").write_text(CASE)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  needs\n  live\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    environ = {**os.environ, "PIPWAY_TEST_SKIP": skip}
+    environ = {**os.environ, "PIPWAY_TEST_SKIP": skip, "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
     assert expected in done.stdout.splitlines()[-1]
     assert ("no-such-program not found" in done.stdout) is ("error" in expected)

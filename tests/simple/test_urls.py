@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urljoin
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipway.simple.urls import Base, fragment_hashes, is_plain, last_segment
@@ -108,6 +108,7 @@ def test_any_text_gives_a_clean_url_or_none(href: str, base: str) -> None:
 )
 def test_relative_references_are_those_of_the_grammar(href: str, base: str) -> None:
     """RFC 3986 §5.2: the short way for ordinary paths comes to the same as the library's."""
+    assume(not href.startswith("//"))  # a host named "..": what is made of that is tested above
     resolved = Base(base).resolve(href)
     if resolved is not None:
         assert resolved[0] == urljoin(base.replace("me:secret@", "").replace("/a/../b", "/b"), href).replace(

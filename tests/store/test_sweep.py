@@ -166,7 +166,7 @@ async def test_sweeping_twice_finds_nothing_more(blobs: Blobs, catalog: Catalog)
 @given(st.integers(1, 1 << 40), st.floats(1, 1e9), st.integers(1, 1 << 30), st.floats(1.01, 1e6))
 def test_worth_shrinks_with_size_and_idleness(size: int, idle: float, more: int, longer: float) -> None:
     assert worth_losing(size, idle) < worth_losing(size, idle * longer)
-    assert worth_losing(size, idle) <= worth_losing(size + more, idle)
+    assert worth_losing(size, idle) <= worth_losing(size + more, idle) * (1 + 1e-12)  # but for the last bit
 
 
 def test_big_blobs_are_weighed_by_idleness_alone() -> None:

@@ -16,6 +16,9 @@ import typer
 
 from pipway import errors
 from pipway.cli import VERBS, program
+from pipway.dial.base import Target
+from pipway.dial.route import no_proxy
+from pipway.dial.route.dialects import DIALECTS, matches
 from pipway.errors import PipwayError
 from pipway.settings.table import Option, options
 from pipway.web.app import ROUTES
@@ -36,6 +39,7 @@ def pages() -> dict[Path, str]:
         reference / "http.md": http_page(),
         reference / "errors.md": errors_page(),
         reference / "events.md": events_page(),
+        reference / "no-proxy.md": no_proxy_page(),
         architecture: TABLE.sub(lambda _: files_table(), architecture.read_text(encoding="utf-8")),
     }
 
@@ -67,6 +71,35 @@ def _settings_row(option: Option) -> str:
     default = machine if shown in (None, "", []) else f"`{text}`"
     names = ", ".join(f"`{name}`" for name in (option.variable, option.argument) if name)
     return f"| `{option.name}` | {default} | {option.help} | {option.kind.form} | {names} |"
+
+
+#: An entry of NO_PROXY, and a target to hold against it.
+NO_PROXY_CASES = (
+    *(("example.com", "example.com"), ("example.com", "sub.example.com"), (".example.com", "example.com")),
+    *((".example.com", "sub.example.com"), ("*.example.com", "sub.example.com"), ("*.example.com", "example.com")),
+    *(("*", "anything.example"), ("a.example,*", "anything.example"), ("a.example b.example", "b.example")),
+    *(("10.0.0.0/8", "10.1.2.3"), ("10.*", "10.1.2.3"), ("2001:db8::/32", "2001:db8::1")),
+    *(("example.com:443", "example.com"), ("example.com:8443", "example.com"), ("<local>", "printer")),
+    *(("EXAMPLE.com", "example.com"), ("", "localhost")),
+)
+
+
+def no_proxy_page() -> str:
+    """What each tool makes of the same entry."""
+    meaning = (no_proxy.__doc__ or "").partition("\n")[2].strip()
+    lines = [
+        f"{NOTE}\n# NO_PROXY\n",
+        "What it means to pipway, in `no_proxy` variables, `outbound.no_proxy` and the `match` of routes:\n",
+        f"{meaning}\n",
+        "Other tools read the same text differently. Yes: the tool goes around the proxy (port 443). "
+        "`pipway route HOST --no-proxy LIST` answers the same question for your own list.\n",
+        "| Entry | Target | " + " | ".join(DIALECTS) + " |",
+        "|---|---|" + "---|" * len(DIALECTS),
+    ]
+    for text, host in NO_PROXY_CASES:
+        cells = ("yes" if matches(name, text, Target(host, 443)) else "no" for name in DIALECTS)
+        lines.append(f"| `{text or ' '}` | `{host}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def cli_page() -> str:

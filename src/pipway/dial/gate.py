@@ -21,7 +21,9 @@ from pipway.errors import NoWayOut
 from pipway.trace import Trace
 
 _UNANSWERED = 2  # times a secret may be sent without hearing of it; then it rests
-_REST = 1800.0  # seconds; directories forget failed logons within half an hour
+#: Seconds it then rests, longer each time: a hanging target looks the same as a parent that says no by silence, and
+#: directories forget failed logons within half an hour.
+_RESTS = (120.0, 600.0, 1800.0)
 _FRESH = (
     60.0  # seconds that a success stands for; then the next logon is single again, as the password may have changed
 )
@@ -139,7 +141,7 @@ class Gate:
         if entry.state == "rejected":
             self._proven.pop(key, None)
             raise rejected_error(entry, parent)
-        if entry.tries >= _UNANSWERED and self._clock() < entry.when + _REST and not self._fresh(key):
+        if entry.tries >= _UNANSWERED and self._clock() < entry.when + _rest(entry) and not self._fresh(key):
             raise unanswered_error(entry, parent)
 
     @contextlib.asynccontextmanager
@@ -212,11 +214,15 @@ def rejected_error(entry: Entry, parent: Parent) -> NoWayOut:
     )
 
 
+def _rest(entry: Entry) -> float:
+    return _RESTS[min(entry.tries - _UNANSWERED, len(_RESTS) - 1)]
+
+
 def unanswered_error(entry: Entry, parent: Parent) -> NoWayOut:
     """The secret was sent repeatedly and nobody answered: silence may be how a parent says no."""
     return NoWayOut(
         "credential-unanswered",
         f"{entry.parent} gave no answer to {entry.tries} logins of {entry.user}",
-        why="it is not asked again for half an hour, lest the account be locked",
+        why=f"it is not asked again for {_rest(entry) / 60:.0f} minutes, lest the account be locked",
         fix=f"pipway credentials retry {parent.account}",
     )

@@ -49,6 +49,20 @@ def clean_environment(
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of one xdist_group on one worker.
+
+    pytest-xdist 3.8 appends a test's group to `_nodeid`, which pytest 9.2 does not read any more: every worker would
+    start a lab of its own, and the second would wait for the first one's winbindd. Append it where it is read.
+    """
+    if not config.getoption("loadgroup", False):
+        return
+    for item in items:
+        group = item.get_closest_marker("xdist_group")
+        if group is not None and "@" not in item.nodeid.rpartition("]")[2]:
+            item._id = type(item.id).parse(f"{item.nodeid}@{group.args[0]}")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A missing component is a failure; only PIPWAY_TEST_SKIP=name,… turns it into a skip.
 

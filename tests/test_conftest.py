@@ -1,4 +1,4 @@
-"""What the suite promises about missing components: never a silent skip."""
+"""What the suite promises: a missing component is never a silent skip, and tests of a group share a worker."""
 
 from __future__ import annotations
 
@@ -42,3 +42,26 @@ def test_a_missing_program_fails_unless_excused(tmp_path: Path, skip: str, expec
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
     assert expected in done.stdout.splitlines()[-1]
     assert ("no-such-program not found" in done.stdout) is ("error" in expected)
+
+
+GROUPED = """
+import os, pathlib, pytest
+
+@pytest.mark.xdist_group("lab")
+@pytest.mark.parametrize("number", range(10))
+def test_it(number):
+    with pathlib.Path("workers").open("a") as file:
+        file.write(os.environ["PYTEST_XDIST_WORKER"] + "\\n")
+"""
+
+
+def test_tests_of_a_group_run_on_one_worker(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
+    for name in ("test_one.py", "test_other.py"):
+        (tmp_path / name).write_text(GROUPED)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadgroup"]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, check=True, timeout=60)
+    workers = (tmp_path / "workers").read_text().split()
+    assert len(workers) == 20
+    assert len(set(workers)) == 1

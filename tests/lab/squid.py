@@ -43,6 +43,10 @@ class Squid(Daemon):
         )
         self.run(["squid", "-N", "-n", f"lab{self.port}", "-f", conf], self.env)
 
+    def stop(self) -> None:
+        """At once: in order it takes two seconds, and has nothing to save. Its helpers end with it."""
+        self.kill()
+
     def auth(self) -> str:
         """The auth_param lines."""
         return ""

@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Keep the tests of one xdist_group on one worker.
 
     pytest-xdist 3.8 appends a test's group to `_nodeid`, which pytest 9.2 does not read any more: every worker would
-    start a lab of its own, and the second would wait for the first one's winbindd. Append it where it is read.
+    start servers of its own. Append it where it is read.
     """
     if not config.getoption("loadgroup", False):
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.lab.daemon import Daemon, fill, own, private_folder
@@ -29,6 +30,7 @@ class Squid(Daemon):
     user = ""
     password = ""
     env: dict[str, str] = {}  # noqa: RUF012  (subclasses replace it as a whole)
+    inside: Sequence[str] = ()  #: a command to run it with
 
     def start(self) -> None:
         """Write its configuration and run it."""
@@ -41,7 +43,7 @@ class Squid(Daemon):
         conf = fill(
             "squid.conf", self.folder / "squid.conf", port=self.port, folder=self.folder, auth=auth, access=access
         )
-        self.run(["squid", "-N", "-n", f"lab{self.port}", "-f", conf], self.env)
+        self.run([*self.inside, "squid", "-N", "-n", f"lab{self.port}", "-f", conf], self.env)
 
     def stop(self) -> None:
         """At once: in order it takes two seconds, and has nothing to save. Its helpers end with it."""
@@ -153,6 +155,7 @@ class NtlmSquid(Squid):
         super().__init__(folder)
         self.winbind = winbind
         self.user, self.password = winbind.user, winbind.password
+        self.inside = winbind.inside
 
     def auth(self) -> str:
         helper = counting(

@@ -1,21 +1,18 @@
-"""winbindd alone on this machine, as the judge of NTLMv2 passwords: samba's own, without a domain."""
+"""winbindd as the judge of NTLMv2 passwords: samba's own, without smbd and without a domain."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import grp
 import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import IO
 
 from tests.lab.daemon import Daemon, fill
 
-#: Compiled into winbindd and its clients: there can be one on a machine.
+#: Compiled into winbindd and its clients. Each lab mounts a folder of its own there, for its own processes alone.
 SOCKETS = Path("/run/samba/winbindd")
-_LOCK = Path("/run/lock/pipway-lab-winbind")
 
 
 class Winbind(Daemon):
@@ -26,7 +23,6 @@ class Winbind(Daemon):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, port=0)
-        self._lock: IO[str] | None = None
 
     @property
     def conf(self) -> Path:
@@ -34,13 +30,10 @@ class Winbind(Daemon):
         return self.folder / "smb.conf"
 
     def start(self) -> None:
-        """Wait until no other test run uses winbindd here, then run ours."""
-        self._lock = _LOCK.open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        for name in ("private", "lock", "state", "cache", "pid", "log"):
+        """Make the account and run it."""
+        for name in ("sockets", "private", "lock", "state", "cache", "pid", "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         SOCKETS.mkdir(parents=True, exist_ok=True)
-        (SOCKETS / "pipe").unlink(missing_ok=True)
         fill("smb.conf", self.conf, folder=self.folder)
         subprocess.run(
             ["pdbedit", "-s", self.conf, "-a", "-t", "-u", "games"],
@@ -49,26 +42,31 @@ class Winbind(Daemon):
             capture_output=True,
             check=True,
         )
-        self.run(["winbindd", "-s", self.conf, "-F", "--no-process-group"])
+        script = 'mount --bind "$0" "$1" && exec /usr/sbin/winbindd -s "$2" -F --no-process-group'
+        self.run(["unshare", "--mount", "sh", "-c", script, self.folder / "sockets", SOCKETS, self.conf])
         privileged = self.folder / "state" / "winbindd_privileged"
         os.chown(privileged, 0, grp.getgrnam("proxy").gr_gid)  # its clients demand that root owns it
         privileged.chmod(0o750)
         os.chmod(self.folder / "state", 0o755)
 
+    @property
+    def inside(self) -> list[str]:
+        """What to run a command with, so that it talks to this winbindd."""
+        return ["nsenter", f"--mount=/proc/{self.pid}/ns/mnt"]
+
     def ready(self) -> bool:
         """Whether it answers."""
-        ping = subprocess.run(["wbinfo", "--ping"], capture_output=True)
+        if not (self.folder / "sockets" / "pipe").exists():  # before that, its namespace may not be its own yet
+            return False
+        ping = subprocess.run([*self.inside, "wbinfo", "--ping"], capture_output=True)
         return ping.returncode == 0 and (self.folder / "state" / "winbindd_privileged").exists()
 
     def stop(self) -> None:
-        """End it and let others have theirs."""
+        """End it and what it started."""
         super().stop()
         for pid in self._helpers():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
 
     def _helpers(self) -> list[int]:
         """samba-dcerpcd, which winbindd starts and which outlives it by minutes; known by our configuration's path."""

@@ -103,7 +103,8 @@ class ViaHttp:
                     await talk.answered(answer.head)
                     raise self._refusal(target, answer.head)
                 await talk.refused(answer.head, open_still=answer.reusable)
-                if not answer.reusable:
+                # Some close without having said so: seen here before a secret is sent into the void.
+                if not answer.reusable or not stream.quiet:
                     await stream.aclose()
                     connections += 1
                     if connections > _CONNECTIONS:

@@ -35,7 +35,7 @@ def ntlm(credential: Credential, host: str, load: Callable[[], ModuleType] | Non
                 token = context.step(received)
             except spnego.exceptions.SpnegoError as error:
                 raise Unusable(f"its NTLM challenge cannot be used ({type(error).__name__})") from None
-            except (ValueError, IndexError, KeyError, UnicodeError):  # pyspnego trusts the offsets it is given
+            except Exception:  # pyspnego trusts the lengths and offsets it is given: anything may come of them
                 raise Unusable("its NTLM challenge is malformed") from None
             if legs == 2:
                 _refuse_version_1(token)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
+import trustme
 from tests.contracts.dialer import DialerContract, echo, listening
+from tests.contracts.stream import serving, trusting
 from tests.dial.conftest import Journal
 from tests.servers.counting_proxy import CountingProxy
 
-from pipway.dial.base import Dialer, Stream, Target
+from pipway.dial.base import Dialer, Stream, StreamInfo, Target
 from pipway.dial.direct import Direct
 from pipway.dial.gate import Gate
 from pipway.dial.login import Logins
@@ -18,6 +22,7 @@ from pipway.dial.negotiate.choose import schemes
 from pipway.dial.parent import Parent
 from pipway.dial.rejections import Rejections
 from pipway.dial.route.health import Health
+from pipway.dial.route.measured import Measured
 from pipway.dial.route.plan import DIRECT, Plan, Way
 from pipway.dial.route.router import Router
 from pipway.dial.via_http import ViaHttp
@@ -59,7 +64,29 @@ class Scripted:
         self.clock.now += self.seconds
         if self.error is not None:
             raise self.error
-        return object()  # type: ignore[return-value]
+        return Silent()
+
+
+class Silent:
+    """A stream that nobody reads."""
+
+    info = StreamInfo("192.0.2.1")
+    quiet = True
+
+    async def read(self, at_most: int = 262144) -> bytes:
+        return b""
+
+    async def write(self, data: bytes) -> None:
+        pass
+
+    async def write_eof(self) -> None:
+        pass
+
+    async def start_tls(self, context: ssl.SSLContext, name: str) -> Stream:
+        return self
+
+    async def aclose(self) -> None:
+        pass
 
 
 @dataclass
@@ -144,6 +171,35 @@ async def test_among_equals_the_fastest_comes_first() -> None:
     w.clock.now += 61
     await w.router.dial(FILES)
     assert w.dialled() != [1, 9, 1], "an equal that was not used for a while is measured again"
+
+
+def test_among_equals_what_carries_more_comes_first() -> None:
+    """A way that opens a little later and carries ten times as much is the better one for files."""
+    health = Health(lambda: 0.0)
+    slow, fast = WAYS[:2]
+    for way, seconds, rate in ((slow, 0.01, 1_000_000), (fast, 0.05, 10_000_000)):
+        health.worked(way, seconds)
+        health.carried(way, rate, 1.0)
+    assert health.order([slow, fast], equal=True) == [fast, slow]
+    assert health.order([slow, fast], equal=False) == [slow, fast]
+
+
+async def test_streams_of_equals_are_measured_inside_tls_too(authority: trustme.CA) -> None:
+    told: list[int] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await writer.start_tls(serving(authority, "files.example"))
+        writer.write(bytes(3_000_000))
+        await writer.drain()
+
+    async with listening(talk) as target:
+        stream: Stream = Measured(await Direct().dial(target), lambda count, seconds: told.append(count))
+        stream = await stream.start_tls(trusting(authority), "files.example")
+        received = 0
+        while received < 3_000_000:
+            received += len(await stream.read())
+        await stream.aclose()
+    assert sum(told) > 1_000_000
 
 
 async def test_no_way_is_a_refusal() -> None:

@@ -14,6 +14,7 @@ _MOST = 256  # ways remembered
 _REST = 5.0  # seconds after the first failure; doubles
 _LONGEST_REST = 300.0
 _WEIGHT = 0.2  # of a new measurement in the moving average
+_TYPICAL = 1_000_000.0  # bytes of a file: what opening a stream and carrying bytes are weighed with
 _PROBE = 60.0  # seconds after which an equal that was not used lately is tried again
 
 
@@ -24,6 +25,7 @@ class Record:
     failures: int = 0  #: in a row
     until: float = float("-inf")  #: rests until then
     seconds: float | None = None  #: moving average of the time to open a stream
+    rate: float | None = None  #: moving average of bytes per second, of those that came in bulk
     used: float = float("-inf")
 
 
@@ -49,13 +51,19 @@ class Health:
         record = self.of(way)
         if record.seconds is None or now - record.used > _PROBE:
             return -1.0  # unknown or long unused: it may be better today
-        return record.seconds
+        return record.seconds + (_TYPICAL / record.rate if record.rate else 0.0)
 
     def worked(self, way: Way, seconds: float) -> None:
         """A stream was opened, in so many seconds."""
         record = self.of(way)
         record.failures, record.until, record.used = 0, float("-inf"), self._clock()
         record.seconds = seconds if record.seconds is None else record.seconds + _WEIGHT * (seconds - record.seconds)
+
+    def carried(self, way: Way, count: int, seconds: float) -> None:
+        """So many bytes came in so many seconds."""
+        record = self.of(way)
+        rate = count / max(seconds, 1e-6)
+        record.rate = rate if record.rate is None else record.rate + _WEIGHT * (rate - record.rate)
 
     def failed(self, way: Way) -> None:
         """It did not lead out."""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from pipway.dial.base import Dialer, Stream, Target
 from pipway.dial.route.health import Health
+from pipway.dial.route.measured import Measured
 from pipway.dial.route.plan import DIRECT, Decider, Plan, Way
 from pipway.errors import BadUpstream, NoWayOut, PipwayError, Refused, Unavailable
 from pipway.trace import Trace
@@ -71,7 +73,7 @@ class Router:
             self.health.worked(way, self._clock() - began)
             if len(plan.ways) > 1 or failures:
                 self._trace.emit("route.used", target=str(target), way=str(way), failed=len(failures))
-            return stream
+            return Measured(stream, partial(self.health.carried, way)) if plan.equal else stream
         raise _told(target, failures)
 
     def _dialer(self, way: Way) -> Dialer:

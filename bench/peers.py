@@ -18,6 +18,7 @@ VERSIONS = {
     "devpi": ("devpi-server==6.20.3", "setuptools<81"),
     "proxpi": ("proxpi==1.3.1", "gunicorn"),
     "pypiserver": ("pypiserver==2.4.2", "setuptools<81"),
+    "px": ("px-proxy==0.13.0",),
 }
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -106,13 +107,15 @@ def proxy_cache(folder: Path, upstream: str, core: str = SERVER_CORE) -> Iterato
 
 
 @contextmanager
-def pipway(folder: Path, upstream: str, core: str = SERVER_CORE) -> Iterator[Running]:
+def pipway(
+    folder: Path, upstream: str, core: str = SERVER_CORE, *, env: dict[str, str] | None = None
+) -> Iterator[Running]:
     """This project, as `pipway serve` starts it, with its access log written to a file and metrics on."""
     port = free_port()
     command = [sys.executable, "-m", "pipway", "serve", "--listen", f"127.0.0.1:{port}", "--data", folder / "data"]
     command += ["--upstream", f"origin={upstream}/simple/", "--log-format", "json"]
     folder.mkdir(parents=True, exist_ok=True)
-    with running("pipway", command, port, log=folder / "access.log", core=core) as server:
+    with running("pipway", command, port, log=folder / "access.log", core=core, env=env) as server:
         yield server
 
 

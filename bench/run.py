@@ -1,14 +1,16 @@
 """Run the benchmarks: everything side by side on loopback in one run, ratios first, raw data kept.
 
-    python bench/run.py [--rounds 3] [--seconds 2] [--only warm|peers|cold|crowd|start] [--case TEXT]
+    python bench/run.py [--rounds 3] [--seconds 2] [--only PART] [--case TEXT] [--distance 20]
 
 The servers run on core 0, load and origin on core 1. Absolute figures drift on shared machines: quote the ratios.
+The part `parents` starts the tests' squid and winbindd, so it is left out unless root runs this.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import sys
@@ -136,12 +138,40 @@ def run_start(upstream: str, folder: Path, options: argparse.Namespace) -> tuple
     return table(["", "median", "target", ""], rows), seconds
 
 
+def run_parents(folder: Path, options: argparse.Namespace) -> tuple[str, Any]:
+    sys.path.append(str(HERE.parent))  # the parents are those of tests/lab
+    import parents
+
+    place = folder / "parents"
+    measured = parents.installs(options.lab, place / "installs", options.distance / 1000, options.rounds, say)
+    rows = []
+    for name in dict.fromkeys(one.name for one in measured):
+        by = {one.contender: one for one in measured if one.name == name}
+        mine, best = by["pipway"], min(by["cntlm"].seconds, by["px"].seconds)
+        shown = [str(by[who]) for who in ("cntlm", "px", "pipway")]
+        ratio = mine.seconds / best
+        reached = verdict(ratio <= 0.6 and mine.logons <= 4)
+        rows.append([name, *shown, f"{ratio:.2f}x the better", "<= 0.6x, <= 4 logons", reached])
+    title = f"40 packages behind an NTLM squid, {options.distance:g} ms away: time, logons"
+    installs = table([title, "cntlm", "px", "pipway", "ratio", "target", ""], rows)
+    timed = {one.name: one.seconds for one in parents.connects(place / "connects", options.rounds * 70, 0.02)}
+    direct, rows = statistics.median(timed["direct"]), []
+    for name, seconds in timed.items():
+        ratio, wanted = statistics.median(seconds) / direct, 1.2
+        target = ["", ""] if name == "direct" else [f"<= {wanted}x", verdict(ratio <= wanted)]
+        rows.append([name, f"{statistics.median(seconds) * 1000:.2f} ms", f"{ratio:.2f}x", *target])
+    head = ["CONNECT through a squid, once warm", "p50", "over one by hand without login", "target", ""]
+    raw = {"installs": [[one.name, one.contender, one.rounds] for one in measured], "connects": timed}
+    return f"{installs}\n\n{table(head, rows)}", raw
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2)
-    parser.add_argument("--only", choices=["warm", "peers", "cold", "crowd", "start"])
+    parser.add_argument("--only", choices=["warm", "peers", "cold", "crowd", "start", "parents"])
     parser.add_argument("--case", default="", help="only the warm cases whose name holds this text")
+    parser.add_argument("--distance", type=float, default=20, help="milliseconds to and fro, parent to index")
     parser.add_argument("--lab", type=Path, default=HERE.parent / ".lab", help="where the peers' environments live")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pipway-bench-") as name:
@@ -156,8 +186,11 @@ def main() -> None:
                 "cold": lambda: run_cold(data, source.url, folder, options),
                 "start": lambda: run_start(source.url, folder, options),
                 "crowd": lambda: run_crowd(data, folder),
+                "parents": lambda: run_parents(folder, options),
             }
             results = {}
+            if os.geteuid() != 0 and options.only != "parents":
+                del parts["parents"]
             for part, work in parts.items():
                 if options.only in (None, part):
                     say(f"{part} …")

@@ -80,7 +80,8 @@ class Gate:
         self._memory = memory
         self._trace = trace
         self._clock = clock
-        self._keys: dict[Credential, str] = {}
+        self._keys: dict[tuple[Credential, bytes], str] = {}
+        self._hashing = asyncio.Lock()
         self._proven: dict[str, Standing] = {}
         self._last_success: dict[str, float] = {}
         self._first: dict[str, asyncio.Lock] = {}
@@ -121,11 +122,16 @@ class Gate:
     async def _key(self, credential: Credential) -> str:
         if not credential.secret:
             return f"{credential.user}|{credential.keytab or ''}"
-        salt = await asyncio.to_thread(self._memory.salt)
-        key = self._keys.get(credential)
-        if key is None:
-            key = self._keys[credential] = await asyncio.to_thread(credential.fingerprint, salt)
-        return key
+        known = self._keys.get((credential, self._memory.salt())) if self._keys else None
+        if known is not None:
+            return known
+        async with self._hashing:  # it is slow on purpose: many who come at once wait for one
+            salt = await asyncio.to_thread(self._memory.salt)
+            key = self._keys.get((credential, salt))
+            if key is None:
+                key = await asyncio.to_thread(credential.fingerprint, salt)
+                self._keys[credential, salt] = key
+            return key
 
     def _fresh(self, key: str) -> bool:
         """Whether the secret was right a moment ago, so that many may use it at once."""

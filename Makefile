@@ -36,7 +36,7 @@ check: $(VENV)/.dev ## what to run before a commit: lint, types, quick tests (un
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -q -m "not live and not slow" --ignore=tests/e2e
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -q -m "not live and not slow" --ignore=tests/e2e --ignore=tests/lab
 
 bench: system $(VENV)/.dev ## pipway beside its peers, in one run
 	$(BIN)/python bench/run.py

@@ -274,6 +274,7 @@ async def test_clear_requests_are_forwarded_in_absolute_form(
     assert not any("authorization" in name.lower() for request in seen for name in request.headers)
 
 
+@pytest.mark.slow
 async def test_200_forwarded_requests_with_a_wrong_password_are_one_logon(
     world: World, proxy: CountingProxy, authority: trustme.CA
 ) -> None:
@@ -286,6 +287,7 @@ async def test_200_forwarded_requests_with_a_wrong_password_are_one_logon(
     assert proxy.bad == 1
 
 
+@pytest.mark.slow
 async def test_cancelled_dials_release_the_first_logon(world: World, proxy: CountingProxy, target: Target) -> None:
     """Wherever it is cancelled: the next one can log in, and no socket is left (the folder's conftest looks)."""
     for turns in range(25):

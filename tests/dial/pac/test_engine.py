@@ -31,7 +31,7 @@ def body(text: str) -> str:
     ("text", "why"),
     [
         (body("while (true) {}"), "more than 1 s"),
-        ("while (true) {}", "more than 1 s"),
+        pytest.param("while (true) {}", "more than 1 s", marks=pytest.mark.slow),
         (body("var a = []; while (true) a.push(new Array(100000).fill('x'))"), "MiB of memory"),
         (body("function f() { f() } f()"), "stack"),
         (body("throw new Error('broken on purpose')"), "broken on purpose"),
@@ -55,6 +55,7 @@ async def test_what_fails_is_an_error_with_the_reason(text: str, why: str) -> No
     assert why in caught.value.why
 
 
+@pytest.mark.slow
 async def test_it_works_again_after_a_run_that_was_cut() -> None:
     engine = Engine(body("if (host == 'bad') while (true) {} return 'PROXY a:1'"), lookup=nobody)
     with pytest.raises(PacError):
@@ -63,6 +64,7 @@ async def test_it_works_again_after_a_run_that_was_cut() -> None:
     engine.close()
 
 
+@pytest.mark.slow
 async def test_the_loop_is_free_meanwhile() -> None:
     """A second of computing in its thread is nobody else's."""
     engine = Engine(body("while (true) {}"), lookup=nobody)

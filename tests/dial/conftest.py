@@ -18,7 +18,7 @@ import trustme
 from tests.contracts.stream import trusting
 from tests.servers.tiny_http import Handler, TinyServer
 
-from pipway.dial.base import Dialer
+from pipway.dial.base import Dialer, Target
 from pipway.dial.direct import Direct
 from pipway.dial.http import Client, Limits
 from pipway.dial.url import Origin
@@ -114,7 +114,10 @@ async def make_client(journal: Journal, authority: trustme.CA) -> AsyncIterator[
     """Clients with short limits unless told otherwise; all are closed afterwards."""
     made: list[Client] = []
 
-    def make(*, dialer: Dialer | None = None, per_origin: int = 32, **limits: Any) -> Client:
+    def make(*, dialer: Dialer | None = None, per_origin: int = 32, route: str = "", **limits: Any) -> Client:
+        async def named(target: Target) -> str:
+            return route
+
         client = Client(
             dialer or Direct(),
             trust=believing(trusting(authority)),
@@ -122,6 +125,7 @@ async def make_client(journal: Journal, authority: trustme.CA) -> AsyncIterator[
             user_agent="pipway/test",
             trace=journal.trace,
             per_origin=per_origin,
+            route=named,
         )
         made.append(client)
         return client

@@ -234,3 +234,66 @@ async def test_a_failure_to_connect_lets_the_next_in_line_try(make_client: MakeC
     asking = [client.request("GET", f"http://127.0.0.1:{closed_port}/") for _ in range(3)]
     results = await asyncio.gather(*asking, return_exceptions=True)
     assert [error.code for error in results if isinstance(error, PipwayError)] == ["connection-refused"] * 3
+
+
+async def test_a_few_are_shared_where_each_wants_a_login(make_client: MakeClient, serve: Serve) -> None:
+    """Forty requests at once through a parent: four logons, not thirty-two."""
+
+    async def slow(exchange: Exchange) -> None:
+        await asyncio.sleep(0.005)
+        await exchange.answer(BODY)
+
+    server = await serve(slow)
+    client = make_client(route="http://proxy:8080")
+    assert await asyncio.gather(*(get(client, server.origin) for _ in range(40))) == [b"hello"] * 40
+    assert server.connections == 4
+
+
+async def test_nobody_waits_for_ever_for_a_few_busy_ones(
+    make_client: MakeClient, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four long downloads do not hold up a page."""
+
+    async def hang(exchange: Exchange) -> None:
+        if exchange.request.path == "/hang":
+            await exchange.silence()
+        await exchange.answer(BODY)
+
+    monkeypatch.setattr("pipway.dial.http._PATIENCE", 0.05)
+    server = await serve(hang)
+    client = make_client(route="http://proxy:8080")
+    long = [asyncio.create_task(get(client, f"{server.origin}/hang")) for _ in range(4)]
+    await server.arrived(lambda: len(server.requests) == 4)
+    assert await get(client, server.origin) == b"hello"
+    assert server.connections == 5
+    for task in long:
+        task.cancel()
+    await asyncio.wait(long)
+
+
+async def test_the_place_of_one_that_leaves_the_line_is_not_lost(make_client: MakeClient, serve: Serve) -> None:
+    """Whoever is given a connection and is cancelled in the same moment passes it on; those that close are replaced."""
+    release = asyncio.Event()
+
+    async def held(exchange: Exchange) -> None:
+        if exchange.request.path.startswith("/held"):
+            await release.wait()
+        await exchange.answer(BODY)
+        if exchange.request.path == "/held/close":
+            raise exchange.hang_up()
+
+    server = await serve(held)
+    client = make_client(route="http://proxy:8080")
+    paths = ["/held", "/held", "/held/close", "/held/close"]
+    first = [asyncio.create_task(get(client, server.origin + path)) for path in paths]
+    await server.arrived(lambda: len(server.requests) == 4)
+    line = [asyncio.create_task(get(client, server.origin)) for _ in range(8)]
+    await asyncio.sleep(0)
+    for task in first[:2]:
+        task.add_done_callback(lambda _: line[0].cancel())
+    release.set()
+    results = await asyncio.wait_for(asyncio.gather(*first, *line, return_exceptions=True), 5)
+    assert [result for result in results if not isinstance(result, asyncio.CancelledError)].count(b"hello") >= 11
+    assert (
+        await asyncio.wait_for(asyncio.gather(*(get(client, server.origin) for _ in range(40))), 5) == [b"hello"] * 40
+    )

@@ -29,6 +29,7 @@ _REPEATABLE = frozenset({"GET", "HEAD"})
 _WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
 _DRAIN = 65536  # bytes of a redirect's body worth reading to keep its connection
 _DRAIN_SECONDS = 0.5
+_PATIENCE = 0.5  # seconds to wait for a busy connection through a parent, before another one is logged in
 _CONNECTIONS = 4  # for one request: one may die idle, and a parent may close after asking for a login
 
 
@@ -187,7 +188,8 @@ class Client:
     async def _take(self, url: Url, *, fresh: bool) -> Connection:
         try:
             route = "" if self._route is None else await self._route(_target(url.origin))
-            return await self._pool.take(url.origin, route, fresh=fresh)
+            patience = 0.0 if route in ("", "direct") else _PATIENCE
+            return await self._pool.take(url.origin, route, fresh=fresh, patience=patience)
         except PipwayError as error:
             self._failed(url)(error)
             raise

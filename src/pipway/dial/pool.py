@@ -2,16 +2,21 @@
 
 Only `http` uses it. At most `per_origin` connections to one origin exist; whoever wants more waits in line (how
 long is the caller's business). It never looks into the bytes: a stream that has something to say is dropped.
+Where a connection is dear, because a parent wants a login for each, a few are shared before more are opened.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 from pipway.dial.base import Stream
 from pipway.dial.url import Origin
 from pipway.errors import Unavailable
+
+_FEW = 4  # connections that may be opened at once even where they are dear
 
 
 class Connection:
@@ -38,6 +43,8 @@ class _Lane:
         self.key = key
         self.free = asyncio.Semaphore(size)
         self.users = 0  # loans and those who wait for one
+        self.busy = 0  # connections lent or being opened
+        self.waiting: deque[asyncio.Future[Stream | None]] = deque()  # for the place of one; without a stream: open one
         self.idle: list[tuple[Stream, float]] = []  # with the loop's time of their return; newest last
 
 
@@ -59,10 +66,11 @@ class Pool:
         """How many connections are open, lent ones included."""
         return len(self._lent) + sum(len(lane.idle) for lane in self._lanes.values())
 
-    async def take(self, origin: Origin, route: str = "", *, fresh: bool = False) -> Connection:
+    async def take(self, origin: Origin, route: str = "", *, fresh: bool = False, patience: float = 0.0) -> Connection:
         """Lend an idle connection, the newest first, or a new one (always with `fresh`). Raises what connect does.
 
         `route` names the way out: when it changes, connections that went another way are not used any more.
+        `patience`: seconds to wait for one that is lent, when a few are, before another is opened.
         """
         if self._closed:
             raise _closed()
@@ -72,9 +80,9 @@ class Pool:
         try:
             await lane.free.acquire()
             try:
-                stream = None if fresh else await self._wake(lane)
+                stream = await self._place(lane, fresh=fresh, patience=patience)
                 reused = stream is not None
-                stream = stream or await self._open(origin)
+                stream = stream or await self._open(origin, lane)
             except BaseException:
                 lane.free.release()
                 raise
@@ -96,12 +104,50 @@ class Pool:
         for stream in [*idle, *self._lent]:
             await stream.aclose()
 
-    async def _open(self, origin: Origin) -> Stream:
-        stream = await self._connect(origin)
-        if self._closed:
-            await stream.aclose()
-            raise _closed()
+    async def _open(self, origin: Origin, lane: _Lane) -> Stream:
+        try:
+            stream = await self._connect(origin)
+            if self._closed:
+                await stream.aclose()
+                raise _closed()
+        except BaseException:
+            self._freed(lane, None)
+            raise
         return stream
+
+    async def _place(self, lane: _Lane, *, fresh: bool, patience: float) -> Stream | None:
+        """A place among the busy ones: with an idle stream, with one that comes back in time, or to open another."""
+        stream = None if fresh else await self._wake(lane)
+        if stream is None and not fresh and patience and lane.busy >= _FEW:
+            place: asyncio.Future[Stream | None] = asyncio.get_running_loop().create_future()
+            lane.waiting.append(place)
+            try:
+                await asyncio.wait([place], timeout=patience)
+            except asyncio.CancelledError:
+                if place.done():
+                    self._freed(lane, place.result())
+                raise
+            finally:
+                with contextlib.suppress(ValueError):
+                    lane.waiting.remove(place)
+            if place.done() and self._closed:
+                self._freed(lane, None)
+                raise _closed()
+            if place.done():
+                return place.result()
+        lane.busy += 1
+        return stream
+
+    def _freed(self, lane: _Lane, stream: Stream | None) -> None:
+        """A place, with the stream in it if that is good, goes to the next in line; else the stream is idle."""
+        if lane.waiting:
+            lane.waiting.popleft().set_result(stream)
+            return
+        lane.busy -= 1
+        if stream is not None and not self._closed:
+            self._lent.discard(stream)
+            lane.idle.append((stream, asyncio.get_running_loop().time()))
+            self._schedule_sweep()
 
     async def _wake(self, lane: _Lane) -> Stream | None:
         """The newest idle stream that is still good; those that the peer closed meanwhile are dropped."""
@@ -114,11 +160,10 @@ class Pool:
         return None
 
     async def _take_back(self, stream: Stream, lane: _Lane, *, reusable: bool) -> None:
-        self._lent.discard(stream)
         keep = reusable and not self._closed and stream.quiet
-        if keep:
-            lane.idle.append((stream, asyncio.get_running_loop().time()))
-            self._schedule_sweep()
+        if not keep:
+            self._lent.discard(stream)
+        self._freed(lane, stream if keep else None)
         lane.free.release()
         self._leave(lane)
         if not keep:

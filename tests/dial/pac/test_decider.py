@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pipway.dial.pac.source import Fetch, Source, decode
 from pipway.dial.parent import Parent
 from pipway.dial.route.no_proxy import NoProxy
 from pipway.dial.route.plan import DIRECT, Way
-from pipway.errors import Unavailable
+from pipway.errors import NoWayOut, Unavailable, UsageError
 from pipway.trace import Trace
 
 FILES = Target("files.example", 443)
@@ -109,7 +110,7 @@ async def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
 
 async def test_a_url_is_asked_again_after_a_while_and_the_last_good_file_is_kept() -> None:
     clock = Clock()
-    answers = [b"function FindProxyForURL() { return 'PROXY first.example:1' }", None, b"broken", None]
+    answers = [b"function FindProxyForURL() { return 'PROXY first.example:1' }", None, b"<html>log in first</html>"]
     asked = []
 
     async def fetch(url: str) -> tuple[bytes, str]:
@@ -120,18 +121,18 @@ async def test_a_url_is_asked_again_after_a_while_and_the_last_good_file_is_kept
         return answer, "text/plain"
 
     decider = pac("http://pac.example/proxy.pac", fetch=fetch, clock=clock)
-    for now in (0, 50, 101):
+    for now in (0, 50, 101, 202, 250):
         clock.now = now
         plan = await decider.decide(FILES)
         assert plan is not None
         assert str(plan.ways[0]) == "http://first.example:1"
-    assert len(asked) == 2
+    assert len(asked) == 3, "a login page instead of the file is no file"
     decider.close()
 
 
 @pytest.mark.parametrize("where", ["data:text/plain,x", "ftp://pac.example/x"])
 def test_other_addresses_are_refused(where: str) -> None:
-    with pytest.raises(PacError) as caught:
+    with pytest.raises(UsageError) as caught:
         pac(where)
     assert caught.value.fix
 
@@ -176,3 +177,72 @@ def test_it_is_told_the_origin_alone(target: Target, url: str) -> None:
 )
 def test_encodings(data: bytes, kind: str, text: str) -> None:
     assert decode(data, kind) == text
+
+
+async def test_a_file_that_becomes_broken_does_not_replace_the_good_one_until_it_is_mended(tmp_path: Path) -> None:
+    decider = pac(answering(tmp_path, "PROXY first.example:1"))
+    await decider.decide(FILES)
+    (tmp_path / "proxy.pac").write_text("function FindProxyForURL(")
+    for _ in range(2):
+        assert str((await decider.decide(FILES)).ways[0]) == "http://first.example:1"  # type: ignore[union-attr]
+    answering(tmp_path, "PROXY mended.example:1")
+    assert str((await decider.decide(FILES)).ways[0]) == "http://mended.example:1"  # type: ignore[union-attr]
+    decider.close()
+
+
+async def test_a_change_leaves_those_alone_who_are_being_answered(tmp_path: Path) -> None:
+    """Closing the old engine once cancelled every request that waited for it."""
+    slow = (
+        "function FindProxyForURL() { var t = Date.now(); while (Date.now() - t < 50); return 'PROXY old.example:1'; }"
+    )
+    (tmp_path / "proxy.pac").write_text(slow)
+    decider = pac(str(tmp_path / "proxy.pac"))
+    await decider.decide(FILES)
+    waiting = [asyncio.ensure_future(decider.decide(Target(f"h{n}.example", 443))) for n in range(5)]
+    while not decider._deciding:
+        await asyncio.sleep(0)
+    answering(tmp_path, "PROXY new.example:1")
+    assert str((await decider.decide(FILES)).ways[0]) == "http://new.example:1"  # type: ignore[union-attr]
+    assert {str(plan.ways[0]) for plan in await asyncio.gather(*waiting) if plan} <= {
+        "http://old.example:1",
+        "http://new.example:1",
+    }
+    assert str((await decider.decide(Target("h0.example", 443))).ways[0]) == "http://new.example:1"  # type: ignore[union-attr]
+    decider.close()
+
+
+async def test_a_failure_is_shared_and_holds_for_a_moment(tmp_path: Path) -> None:
+    """A file that never ends takes its second once, not for every request."""
+    (tmp_path / "proxy.pac").write_text("function FindProxyForURL() { while (true) {} }")
+    clock = Clock()
+    runs = []
+
+    class Counting(Engine):
+        async def find(self, url: str, host: str) -> str:
+            runs.append(host)
+            return await super().find(url, host)
+
+    decider = pac(str(tmp_path / "proxy.pac"), clock=clock)
+    decider._make = lambda text: Counting(text, lookup=nobody)
+    found = await asyncio.gather(*(decider.decide(FILES) for _ in range(20)), return_exceptions=True)
+    assert all(isinstance(error, NoWayOut) for error in found)
+    with pytest.raises(NoWayOut):  # answered 502, and what is stored is served
+        await decider.decide(FILES)
+    assert len(runs) == 1
+    clock.now = 6
+    with pytest.raises(PacError):
+        await decider.decide(FILES)
+    assert len(runs) == 2
+    decider.close()
+
+
+async def test_who_leaves_does_not_take_the_others_along(tmp_path: Path) -> None:
+    decider = pac(answering(tmp_path, "PROXY a.example:1"))
+    first, second = (asyncio.ensure_future(decider.decide(FILES)) for _ in range(2))
+    while not decider._deciding:
+        await asyncio.sleep(0)
+    first.cancel()
+    plan = await second
+    assert plan is not None
+    assert str(plan.ways[0]) == "http://a.example:1"
+    decider.close()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 
 import pytest
 
+from pipway.dial.pac.decider import system_lookup
 from pipway.dial.pac.engine import Engine, PacError
-from pipway.errors import UsageError
 
 
 async def nobody(host: str) -> Sequence[str]:
@@ -117,8 +118,66 @@ async def test_without_the_engine_it_says_so() -> None:
         raise ImportError
 
     engine = Engine(body("return ''"), lookup=nobody, load=load)  # type: ignore[arg-type]
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(PacError) as caught:
         await engine.find("https://a/", "a")
     assert caught.value.code == "no-pac-engine"
     assert "quickjs-ng" in caught.value.fix
     engine.close()
+
+
+async def test_names_that_no_resolver_takes_are_unknown() -> None:
+    """Python's IDNA codec raises UnicodeError for them, which is no OSError."""
+    text = body("return [isResolvable('..'), isResolvable(new Array(90).join('a')), isResolvable('\\ud800')].join()")
+    engine = Engine(text, lookup=system_lookup)
+    assert await engine.find("https://a/", "a") == "false,false,false"
+    engine.close()
+
+
+async def test_all_names_of_a_decision_share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipway.dial.pac.engine._DNS_BUDGET", 0.1)
+    seen = []
+
+    async def lookup(host: str) -> Sequence[str]:
+        seen.append(host)
+        await asyncio.Event().wait()
+        return []
+
+    engine = Engine(body("for (var i = 0; i < 9; i++) isResolvable('h' + i); return 'DIRECT'"), lookup=lookup)
+    async with asyncio.timeout(1.5):
+        assert await engine.find("https://a/", "a") == "DIRECT"
+    engine.close()
+
+
+ENDLESS = """
+import asyncio, sys
+from pipway.dial.pac import engine
+engine._GRACE = 0.2
+async def nobody(host): return []
+async def main():
+    made = engine.Engine(
+        "function FindProxyForURL(u, h) { Array.prototype.reverse.call({length: 9007199254740991}) }", lookup=nobody
+    )
+    for _ in range(2):
+        try:
+            await made.find("https://a/", "a")
+        except engine.PacError as error:
+            print(error.why, made.stuck)
+    made.close()
+asyncio.run(main())
+"""
+
+
+async def test_a_loop_that_ignores_the_limit_keeps_neither_requests_nor_the_process_waiting() -> None:
+    """In a process of its own: nothing else ends such a thread."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", ENDLESS, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    try:
+        async with asyncio.timeout(20):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.communicate()
+        raise
+    assert output.decode().splitlines() == ["it never ends True"] * 2
+    assert process.returncode == 0

@@ -21,6 +21,8 @@ from pipway.wire.proxy_url import ProxyUrl
 
 _MOST = 1024  # decisions remembered
 _FRESH = 60.0  # seconds for which a decision holds; a file may look at the clock
+_MOST_STUCK = 3  # threads lost to files that never end, each of which takes a core
+_FAILED = 5.0  # seconds for which a failure holds, so that a file that never ends is not run for each request
 
 
 class Pac:
@@ -45,7 +47,10 @@ class Pac:
         self._make = engine or (lambda text: Engine(text, lookup=system_lookup, mine=my_addresses()))
         self._engine: Engine | None = None
         self._text = ""
-        self._decided: dict[Target, tuple[float, Plan]] = {}
+        self._refused: tuple[str, PacError, float] | None = None  # the text that is no PAC file, why, until when
+        self._stuck = 0
+        self._decided: dict[Target, tuple[float, Plan | PacError]] = {}
+        self._deciding: dict[tuple[Engine, Target], asyncio.Task[Plan | PacError]] = {}
         self._loading = asyncio.Lock()
 
     async def decide(self, target: Target) -> Plan | None:
@@ -55,28 +60,81 @@ class Pac:
             return Plan((DIRECT,), f"excepted by {excepted.text} in no_proxy")
         engine = await self._current()
         known = self._decided.get(target)
-        if known is not None and self._clock() - known[0] < _FRESH:
-            return known[1]
-        answer = await engine.find(url_of(target), target.host)
-        plan = self._plan(answer)
-        while len(self._decided) >= _MOST:
-            del self._decided[next(iter(self._decided))]
-        self._decided[target] = (self._clock(), plan)
-        return plan
+        if known is None or self._clock() - known[0] >= (_FRESH if isinstance(known[1], Plan) else _FAILED):
+            # Those who ask for the same target at once share one run; it goes on when the first of them leaves.
+            running = self._deciding.get((engine, target))
+            if running is None:
+                running = self._deciding[engine, target] = asyncio.create_task(self._ask(engine, target))
+                running.add_done_callback(lambda _: self._decided_by(engine, target))
+            found = await asyncio.shield(running)
+        else:
+            found = known[1]
+        if isinstance(found, PacError):
+            raise _again(found)
+        return found
 
     def close(self) -> None:
-        """End the engine."""
+        """End the engine, and what is being decided."""
+        for running in list(self._deciding.values()):
+            running.cancel()
         if self._engine is not None:
             self._engine.close()
+
+    async def _ask(self, engine: Engine, target: Target) -> Plan | PacError:
+        try:
+            found: Plan | PacError = self._plan(await engine.find(url_of(target), target.host))
+        except PacError as error:
+            found = error
+        if engine is self._engine:  # not when the file has changed meanwhile
+            while len(self._decided) >= _MOST:
+                del self._decided[next(iter(self._decided))]
+            self._decided[target] = (self._clock(), found)
+        return found
+
+    def _decided_by(self, engine: Engine, target: Target) -> None:
+        del self._deciding[engine, target]
+        if engine is not self._engine and not any(other is engine for other, _ in self._deciding):
+            engine.close()  # replaced while it had work to do
 
     async def _current(self) -> Engine:
         async with self._loading:
             text = await self._source.text()
-            if self._engine is None or text != self._text:
-                self.close()
-                self._engine, self._text = self._make(text), text
-                self._decided.clear()
+            refused = self._refused
+            if refused is not None and refused[0] == text and self._clock() < refused[2]:
+                if self._engine is None:
+                    raise _again(refused[1])
+            elif self._engine is None or text != self._text:
+                await self._replace(text)
+            assert self._engine is not None  # made now or before
             return self._engine
+
+    async def _replace(self, text: str) -> None:
+        """Take a new text; one that is no PAC file (a portal's login page) does not replace one that is."""
+        if self._stuck >= _MOST_STUCK:
+            raise PacError(
+                "pac-failed", "PAC files are not run any more", why="several never ended", fix="restart pipway"
+            )
+        made = self._make(text)
+        try:
+            await made.check()
+        except BaseException as error:
+            made.close()
+            if not isinstance(error, PacError):
+                raise
+            self._stuck += made.stuck
+            told = self._refused is not None and self._refused[0] == text
+            self._refused = (text, error, float("inf") if made.stuck else self._clock() + _FAILED)
+            if self._engine is None:
+                raise
+            if not told:
+                self._trace.emit("pac.remark", remark=f"the new file is not used: {error.why}")
+            return
+        if self._engine is not None:
+            self._stuck += self._engine.stuck
+            if not any(engine is self._engine for engine, _ in self._deciding):
+                self._engine.close()
+        self._engine, self._text, self._refused = made, text, None
+        self._decided.clear()
 
     def _plan(self, answer: str) -> Plan:
         found, remarks = parse_answer(answer)
@@ -94,6 +152,11 @@ class Pac:
 
     def _parent(self, url: ProxyUrl) -> Parent:
         return self._allowed.get((url.host, url.port)) or Parent(url.scheme, url.host, url.port)
+
+
+def _again(error: PacError) -> PacError:
+    """The same, to be raised once more: a remembered exception would collect tracebacks."""
+    return PacError(error.code, error.what, why=error.why, fix=error.fix)
 
 
 def url_of(target: Target) -> str:

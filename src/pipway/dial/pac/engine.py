@@ -2,7 +2,7 @@
 
 `decider` uses it. Names that the file wants looked up are collected, looked up with a limit, and the file is run again:
 the engine's time limit forbids calling back into Python, and nothing of a PAC file should hold a thread on DNS anyway.
-Everything happens in one thread of its own.
+Everything happens in one thread of its own. A loop inside QuickJS that ignores the limit costs that thread, no more.
 """
 
 from __future__ import annotations
@@ -11,26 +11,30 @@ import asyncio
 import importlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
-from pipway.errors import UsageError
+from pipway.dial.pac.worker import Stuck, Worker
+from pipway.errors import NoWayOut
 
 MEMORY = 32 << 20  # bytes
 SECONDS = 1.0  # of computing, for one run
 _STACK = 512 << 10
 _NAMES = 16  # looked up for one decision
+_GRACE = 4.0  # seconds beyond SECONDS, on a busy machine, until a run counts as one that never ends
 _DNS_SECONDS = 2.0  # for one name; then it counts as unknown
+_DNS_BUDGET = 5.0  # seconds for all names of one decision; then the rest count as unknown
 _ANSWER = 8192  # characters
+
+T = TypeVar("T")  # Python 3.11 has no other way to write it
 
 #: Gives the addresses of a host name, none when there are none.
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
 
 
-class PacError(UsageError):
-    """The file cannot be used; never silently direct."""
+class PacError(NoWayOut):
+    """The file cannot be used; never silently direct. What is stored is served meanwhile."""
 
 
 class Engine:
@@ -52,32 +56,49 @@ class Engine:
         self._time = time
         self._load = load
         self._context: Any = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pac")
-        self._names: dict[str, list[str]] = {}
+        self._worker = Worker("pac")
+
+    @property
+    def stuck(self) -> bool:
+        """It hangs in a thread that is lost; nothing more comes from it."""
+        return self._worker.stuck
+
+    async def check(self) -> None:
+        """Load it. PacError when it is no PAC file."""
+        await self._in_thread(lambda: None if self._context else self._start())
 
     async def find(self, url: str, host: str) -> str:
         """What the file answers. PacError when it fails, runs for ever or answers nothing that is text."""
         names: dict[str, list[str]] = {}
+        left = _DNS_BUDGET
         loop = asyncio.get_running_loop()
         while True:
-            answer, needed = await loop.run_in_executor(self._thread, self._run, url, host, names)
+            answer, needed = await self._in_thread(lambda: self._run(url, host, names))
             unknown = [name for name in needed if name not in names]
             if not unknown:
                 return answer
             for name in unknown:
                 if len(names) == _NAMES:
                     raise _failed(f"it looks up more than {_NAMES} names")
-                names[name] = await self._looked_up(name)
+                began = loop.time()
+                names[name] = await self._looked_up(name, min(_DNS_SECONDS, left))
+                left = max(0.0, left - (loop.time() - began))
 
     def close(self) -> None:
-        """End its thread; a run under way ends by its limit."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """End its thread, after what it was given."""
+        self._worker.close()
 
-    async def _looked_up(self, name: str) -> list[str]:
+    async def _in_thread(self, call: Callable[[], T]) -> T:
         try:
-            async with asyncio.timeout(_DNS_SECONDS):
+            return await self._worker.run(call, limit=SECONDS + _GRACE)
+        except Stuck:
+            raise _failed("it never ends") from None
+
+    async def _looked_up(self, name: str, limit: float) -> list[str]:
+        try:
+            async with asyncio.timeout(limit):
                 return list(await self._lookup(name))
-        except (TimeoutError, OSError):
+        except (TimeoutError, OSError, ValueError):  # ValueError: UnicodeError for names that IDNA refuses, NUL
             return []
 
     def _run(self, url: str, host: str, names: dict[str, list[str]]) -> tuple[str, list[str]]:

@@ -182,12 +182,13 @@ function dateRange() {
     }
     return found;
   }
-  if (n === 0 || n > 6) return false;
-  if (n === 1) {
-    var only = read(p.list);
-    return (only.day === undefined || only.day === p.day) && (only.month === undefined || only.month === p.month)
-      && (only.year === undefined || only.year === p.year);
+  function same(date) {
+    return (date.day === undefined || date.day === p.day) && (date.month === undefined || date.month === p.month)
+      && (date.year === undefined || date.year === p.year);
   }
+  if (n === 0 || n > 6) return false;
+  var whole = read(p.list);
+  if (Object.keys(whole).length === n && n <= 3) return same(whole);  // (24, "DEC"), (24, "DEC", 1995): one date
   if (n % 2) return false;
   var low = read(p.list.slice(0, n / 2)), high = read(p.list.slice(n / 2));
   function number(part, year, month, day) {

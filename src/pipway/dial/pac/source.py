@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pipway.dial.pac.engine import PacError
-from pipway.errors import PipwayError
+from pipway.errors import PipwayError, UsageError
 
 LONGEST = 1 << 20  # bytes
 
@@ -25,10 +25,10 @@ class Source:
     """One PAC file."""
 
     def __init__(self, where: str, *, fetch: Fetch, refresh: float, clock: Callable[[], float]) -> None:
-        """`where` is a path, a file: URL or an http(s) URL; `refresh` is in seconds. PacError for anything else."""
+        """`where` is a path, a file: URL or an http(s) URL; `refresh` is in seconds. UsageError for anything else."""
         scheme = urlsplit(where).scheme if "://" in where or where.startswith(("data:", "file:")) else ""
         if scheme not in ("", "file", "http", "https"):
-            raise PacError(
+            raise UsageError(
                 "bad-pac-address",
                 f"a PAC file cannot be had from a {scheme}: address",
                 fix="give a path or an http(s) URL; save other content to a file first",

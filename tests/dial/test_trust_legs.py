@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -139,6 +140,43 @@ async def test_a_variable_that_names_nothing_is_a_remark(tmp_path: Path, journal
     assert [facts["origin"] for facts in journal.facts("trust.ignored")] == ["PIP_CERT"]
 
 
+async def test_what_a_variable_names_is_never_silently_dropped(tmp_path: Path, journal: Journal) -> None:
+    (tmp_path / "bad.pem").write_text("nothing")
+    trust = Trust(environ={"PIP_CERT": str(tmp_path / "bad.pem")}, trace=journal.trace)
+    await trust.context()
+    assert [facts["why"] for facts in journal.facts("trust.ignored")] == ["it is not a PEM file"]
+    assert trust.sources()[1].problem
+
+
+async def test_several_folders_in_ssl_cert_dir(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        pem(tmp_path / name, "root.pem", trustme.CA())
+    folders = os.pathsep.join(str(tmp_path / name) for name in ("a", "b", "none"))
+    trust = Trust(environ={"SSL_CERT_DIR": folders})
+    before, after = await Trust().context(), await trust.context()
+    assert after.cert_store_stats()["x509_ca"] == before.cert_store_stats()["x509_ca"] + 2
+    assert [bool(source.problem) for source in trust.sources()] == [False, False, False, True]
+    own, *named = await trust.origins()
+    assert own.roots is None or own.roots > 2
+    assert [source.roots for source in named] == [1, 1, None]
+
+
+async def test_openssl_does_not_replace_the_systems_roots_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL believes what SSL_CERT_FILE and SSL_CERT_DIR name *instead* of the system's roots; we add, or ignore."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    usual = (await Trust().context()).cert_store_stats()["x509_ca"]
+    assert usual > 2
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem(tmp_path, "own.pem", trustme.CA())))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "empty"))
+    assert (await Trust(environ=os.environ).context()).cert_store_stats()["x509_ca"] == usual + 1
+    assert (await Trust(environ={}).context()).cert_store_stats()["x509_ca"] == usual
+
+
 async def test_an_extra_file_that_is_none_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "bad.pem").write_text("nothing")
     (tmp_path / "empty").mkdir()
@@ -215,7 +253,9 @@ async def test_client_certificates_that_cannot_be_used(tmp_path: Path) -> None:
 # -- RFC 5280 to the letter, as Python 3.13 demands ------------------------------------------------------------------
 
 
-def certificates(*, critical: bool = True, identifiers: bool = True, usage: bool = True) -> tuple[bytes, bytes]:
+def certificates(
+    *, critical: bool = True, identifiers: bool = True, usage: bool = True, constraints: bool = True
+) -> tuple[bytes, bytes]:
     """A root and a chain for 127.0.0.1 with its key (PEM); the root breaks a rule if told to."""
     now = datetime.now(UTC)
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -227,7 +267,8 @@ def certificates(*, critical: bool = True, identifiers: bool = True, usage: bool
         return made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=9))
 
     root = begun(root_name, root_key.public_key())
-    root = root.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=critical)
+    if constraints:
+        root = root.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=critical)
     if usage:
         bits = dict.fromkeys(
             ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False
@@ -257,6 +298,7 @@ def certificates(*, critical: bool = True, identifiers: bool = True, usage: bool
         ({"critical": False}, "critical"),
         ({"identifiers": False}, "Key Identifier"),
         ({"usage": False}, "key usage"),
+        ({"constraints": False}, "invalid CA"),
     ],
 )
 async def test_a_root_that_breaks_rfc_5280_is_explained(tmp_path: Path, flaw: dict[str, bool], words: str) -> None:
@@ -275,7 +317,7 @@ async def test_a_root_that_breaks_rfc_5280_is_explained(tmp_path: Path, flaw: di
             if strict:
                 with pytest.raises(Unavailable) as caught:
                     await stream.start_tls(context, "127.0.0.1")
-                assert caught.value.code == "tls-not-strict", caught.value
+                assert caught.value.code == ("tls-not-strict" if "constraints" not in flaw else "tls-invalid-ca")
                 assert words.lower() in caught.value.why.lower()
                 assert "trust.strict" in caught.value.fix
             else:

@@ -37,13 +37,17 @@ _TRUST: dict[int, tuple[str, str]] = {
     9: ("tls-not-yet-valid", "check this machine's clock"),
     10: ("tls-expired", "the server's owner must renew its certificate; check this machine's clock"),
     62: ("tls-wrong-name", "check the address; the server's certificate is for another name"),
+    79: (  # without VERIFY_X509_STRICT, roots of version 1 and such with key usage alone pass
+        "tls-invalid-ca",
+        "ask whoever issued it for a root with basicConstraints CA:TRUE; trust.strict = false accepts some old roots",
+    ),
     64: ("tls-wrong-name", "check the address; the server's certificate is for another address"),
 }
 
 
 #: Verification results that only the strict mode gives (X509_V_FLAG_X509_STRICT; Python 3.13 turns it on): rules of
 #: RFC 5280 §4.2 that the certificates of some inspecting proxies break.
-_STRICT = range(80, 94)
+_STRICT = range(80, 95)
 
 
 def connect_timeout(target: Target, seconds: float) -> Unavailable:

@@ -11,7 +11,7 @@ import os
 import ssl
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import truststore
@@ -47,6 +47,9 @@ class Source:
     path: Path | None  #: None: the operating system's own
     origin: str  #: "the operating system", a variable's name, "trust.extra_ca"
     problem: str = ""  #: why it is not used
+    roots: int | None = (
+        None  #: how many certificates it has; only `origins` counts them, and not in a system's own store
+    )
 
 
 class Trust:
@@ -69,18 +72,25 @@ class Trust:
         self._strict = strict
         self._trace = trace
         self._contexts: dict[tuple[Path | None, Path | None], ssl.SSLContext] = {}
+        self._unfit: dict[Path, str] = {}
         self._told = False
 
     def sources(self) -> list[Source]:
         """What is believed and who said so; a variable that names nothing readable is a remark, not an error."""
         found = [Source(None, "the operating system"), *(Source(path, "trust.extra_ca") for path in self._extra)]
         for name in _VARIABLES:
-            if text := self._environ.get(name):
-                path = Path(text).expanduser()
-                problem = "" if os.access(path, os.R_OK) else "it does not exist or cannot be read"
-                if not any(source.path == path for source in found):
-                    found.append(Source(path, name, problem))
+            text = self._environ.get(name, "")
+            # OpenSSL takes several folders in SSL_CERT_DIR.
+            for part in text.split(os.pathsep) if name == "SSL_CERT_DIR" else [text]:
+                path = Path(part).expanduser()
+                if part and not any(source.path == path for source in found):
+                    problem = "" if os.access(path, os.R_OK) else "it does not exist or cannot be read"
+                    found.append(Source(path, name, problem or self._unfit.get(path, "")))
         return found
+
+    async def origins(self) -> list[Source]:
+        """`sources`, each read and its roots counted: for people, not for connections."""
+        return await asyncio.to_thread(lambda: [_counted(source) for source in self.sources()])
 
     async def context(self, *, ca: Path | None = None, client_certificate: Path | None = None) -> ssl.SSLContext:
         """A verifying context, kept for the next time. UsageError when a file cannot be used.
@@ -101,10 +111,10 @@ class Trust:
             if source.path is not None and not source.problem:
                 try:
                     add_roots(context, source.path)
-                except UsageError:
-                    if source.origin in _VARIABLES:
-                        continue  # another tool's file: its trouble is told by `sources`, and is not ours
-                    raise
+                except UsageError as error:
+                    if source.origin not in _VARIABLES:
+                        raise
+                    self._unfit[source.path] = error.why  # another tool's file: a remark, told by `sources`
         if self._strict is not None and hasattr(ssl, "VERIFY_X509_STRICT"):
             flags = context.verify_flags
             strict = ssl.VERIFY_X509_STRICT
@@ -131,9 +141,11 @@ def client_context(*, extra_ca: Path | None = None) -> ssl.SSLContext:
         context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     else:
         # Elsewhere truststore reads the same bundle as OpenSSL, but anew for every connection (20 ms measured).
-        context = ssl.create_default_context()
-        if not context.cert_store_stats()["x509_ca"]:
-            _load_bundle(context)
+        # The places are given, so that OpenSSL does not look for SSL_CERT_FILE and SSL_CERT_DIR itself: it believes
+        # those *instead* of the system's roots, and `Trust` adds them.
+        places = ssl.get_default_verify_paths()
+        bundle = next((path for path in (Path(places.openssl_cafile), *_BUNDLES) if path.is_file()), None)
+        context = ssl.create_default_context(cafile=bundle, capath=places.openssl_capath)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     if extra_ca is not None:
@@ -153,13 +165,10 @@ def add_roots(context: ssl.SSLContext, path: Path) -> None:
         except OSError as error:  # ssl.SSLError is one: no PEM file
             failure = error
     if not loaded:
-        why = (
-            "the folder holds none"
-            if failure is None
-            else failure.strerror
-            if failure.errno
-            else "it is not a PEM file"
-        )
+        if failure is None:
+            why = "the folder holds none"
+        else:
+            why = "it is not a PEM file" if isinstance(failure, ssl.SSLError) else failure.strerror or ""
         raise UsageError(
             "bad-ca-file",
             f"cannot use {path} as certificate authorities",
@@ -197,8 +206,15 @@ def _show(context: ssl.SSLContext, path: Path) -> None:
         ) from None
 
 
-def _load_bundle(context: ssl.SSLContext) -> None:
-    for bundle in _BUNDLES:
-        if bundle.is_file():
-            context.load_verify_locations(cafile=bundle)
-            return
+def _counted(source: Source) -> Source:
+    if source.problem:
+        return source
+    if source.path is None:
+        own = sys.platform not in ("win32", "darwin")  # truststore asks the system, which does not tell
+        return replace(source, roots=client_context().cert_store_stats()["x509_ca"] if own else None)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        add_roots(context, source.path)
+    except UsageError as error:
+        return replace(source, problem=error.why)
+    return replace(source, roots=context.cert_store_stats()["x509_ca"])

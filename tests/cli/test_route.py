@@ -76,7 +76,7 @@ def test_a_pac_file_and_what_is_wrong_with_it(tmp_path: Path) -> None:
     file.write_text("function FindProxyForURL(url, host) { return 'PROXY proxy.example:8080; DIRECT'; }")
     assert "the PAC file answers" in run("files.example", PIPWAY_PAC=str(file))
     file.write_text("nonsense")
-    shown = run("files.example", code=2, PIPWAY_PAC=str(file))
+    shown = run("files.example", code=1, PIPWAY_PAC=str(file))
     assert "[pac-failed]" in shown
     assert "fix" in shown
 

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import trustme
+
 from pipway.settings.schema import json_schema
 from pipway.settings.table import options
 
@@ -76,3 +78,15 @@ def test_show_fails_alike() -> None:
 def test_schema_is_the_tables() -> None:
     """Ready to be written to a file."""
     assert json.loads(run("schema").stdout) == json_schema()
+
+
+def test_trust_says_whose_roots_are_believed_and_who_said_so(tmp_path: Path) -> None:
+    """The system's stay; a variable adds to them; one that names nothing is told."""
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "corp.pem"))
+    none = str(tmp_path / "none.pem")
+    done = run("trust", PIPWAY_EXTRA_CA=str(tmp_path / "corp.pem"), PIP_CERT=none)
+    system, extra, pip_cert = done.stdout.splitlines()
+    assert system.startswith("the operating system")
+    assert extra == f"trust.extra_ca  {tmp_path / 'corp.pem'}  1 roots"
+    assert pip_cert.startswith(f"PIP_CERT  {none}")
+    assert "cannot be read" in pip_cert

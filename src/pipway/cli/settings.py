@@ -74,3 +74,19 @@ def schema() -> None:
     from pipway.settings.schema import json_schema
 
     print(json.dumps(json_schema(), indent=2))
+
+
+@app.command()
+def trust(config: _Config = None) -> None:
+    """Show whose certificates are believed, how many roots each place has, and who named it."""
+    import asyncio
+
+    from pipway.dial.trust import Trust
+    from pipway.settings import load
+
+    chosen = load(config=config, environ=os.environ).trust
+    sources = asyncio.run(Trust(extra=chosen.extra_ca, environ=os.environ if chosen.environment else {}).origins())
+    for source in sources:
+        count = "" if source.roots is None else f"{source.roots} roots"
+        where = str(source.path) if source.path is not None else ""
+        print("  ".join(part for part in (source.origin, where, count, source.problem) if part))

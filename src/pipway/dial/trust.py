@@ -47,9 +47,8 @@ class Source:
     path: Path | None  #: None: the operating system's own
     origin: str  #: "the operating system", a variable's name, "trust.extra_ca"
     problem: str = ""  #: why it is not used
-    roots: int | None = (
-        None  #: how many certificates it has; only `origins` counts them, and not in a system's own store
-    )
+    #: How many certificates it has; only `origins` counts them, and not in a system's own store.
+    roots: int | None = None
 
 
 class Trust:

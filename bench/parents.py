@@ -29,7 +29,8 @@ from tests.servers.pages import Project, Published, render_project
 import peers
 from machine import ANY_CORE, LOAD_CORE, Running, free_port, running
 from pipway import outbound
-from pipway.dial.base import Dialer, Target
+from pipway.dial.base import Target
+from pipway.platforms import loop_factory
 from pipway.settings import load
 from pipway.trace import Trace
 
@@ -233,45 +234,50 @@ class Connects:
 
 
 def connects(folder: Path, repeats: int, pause: float) -> list[Connects]:
-    """A plain squid asked by hand, and pipway's dialer through squids with a login, in turns."""
+    """A plain squid asked by hand, and pipway's dialer through squids with and without a login, in turns."""
     with ExitStack() as stack:
         outside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pipway-bench-lab-")))
         outside.chmod(0o711)
-        plain = stack.enter_context(Squid(outside / "plain"))
+        winbind = stack.enter_context(Winbind(outside / "winbind"))
         squids: dict[str, Squid] = {
-            "no login": plain,
+            "no login": stack.enter_context(Squid(outside / "plain")),
             "Basic": stack.enter_context(BasicSquid(outside / "basic")),
             "Digest": stack.enter_context(DigestSquid(outside / "digest")),
-            "NTLM": stack.enter_context(NtlmSquid(outside / "ntlm", stack.enter_context(Winbind(outside / "winbind")))),
+            "NTLM": stack.enter_context(NtlmSquid(outside / "ntlm", winbind)),
         }
         far = stack.enter_context(index(folder, 0))
-        return asyncio.run(_connects(plain, squids, Target("127.0.0.1", far.port), folder, repeats, pause))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(_connects(squids, Target("127.0.0.1", far.port), folder, repeats, pause))
 
 
 async def _connects(
-    plain: Squid, squids: dict[str, Squid], target: Target, folder: Path, repeats: int, pause: float
+    squids: dict[str, Squid], target: Target, folder: Path, repeats: int, pause: float
 ) -> list[Connects]:
-    ways = {name: _dialer(squid, folder / name) for name, squid in squids.items()}
-    found = {name: Connects(name) for name in ("direct", *ways)}
-    for number in range(repeats + 5):  # the first ones warm up
+    ways = {name: _way_out(squid, folder / name) for name, squid in squids.items()}
+    found = {name: Connects(name) for name in ("by hand", *ways)}
+    for number in range(repeats + 10):  # the first ones warm up
         for name, result in found.items():
             await asyncio.sleep(pause)
             began = time.perf_counter()
-            if name == "direct":
-                await _by_hand(plain, target)
+            if name == "by hand":
+                await _by_hand(squids["no login"], target)
             else:
-                stream = await ways[name].dial(target)
+                stream = await ways[name].router.dial(target)
+            took = time.perf_counter() - began
+            if name != "by hand":
                 await stream.aclose()
-            if number >= 5:
-                result.seconds.append(time.perf_counter() - began)
+            if number >= 10:
+                result.seconds.append(took)
+    for way in ways.values():
+        await way.spares.aclose()
     return list(found.values())
 
 
-def _dialer(squid: Squid, folder: Path) -> Dialer:
-    """pipway's way out, as the server builds it."""
+def _way_out(squid: Squid, folder: Path) -> outbound.Outbound:
+    """pipway's own, as the server builds it."""
     environ = {"PIPWAY_PARENT": squid.url, "PIPWAY_PARENT_PASSWORD": squid.password, "PIPWAY_NO_PROXY": "none"}
     environ |= {"PIPWAY_DATA": str(folder), "PIPWAY_PARENT_BASIC_IN_CLEAR": "true"}
-    return outbound.build(load(environ=environ), environ, Trace()).router
+    return outbound.build(load(environ=environ), environ, Trace())
 
 
 async def _by_hand(squid: Squid, target: Target) -> None:

@@ -37,6 +37,7 @@ from pipway.dial.route.plan import DIRECT, Decider, Way
 from pipway.dial.route.router import Router
 from pipway.dial.route.system import System, system_settings
 from pipway.dial.route.table import Parents, Routes, Rule, route_pattern
+from pipway.dial.spare import Spares
 from pipway.dial.trust import Trust
 from pipway.dial.url import Origin
 from pipway.dial.via_http import ViaHttp
@@ -61,6 +62,7 @@ class Outbound:
     file: FilePlace
     dialer: Callable[[Way], Dialer]  #: for one way, whatever the routes say
     client_certificates: Mapping[str, tuple[Path | None, Path | None]]  #: by host: ca, client certificate
+    spares: Spares  #: to close when nothing is dialled any more
 
     async def context(self, origin: Origin) -> ssl.SSLContext:
         """For TLS with an origin: never the context of the leg to a parent."""
@@ -98,10 +100,11 @@ def build(settings: Settings, environ: Mapping[str, str], trace: Trace, *, typed
     trust = Trust(
         extra=settings.trust.extra_ca, environ=environ if settings.trust.environment else {}, strict=strict, trace=trace
     )
-    ways = _Ways(settings, logins, trust, trace)
+    spares = Spares()
+    ways = _Ways(settings, logins, trust, trace, spares)
     pac = _pac(settings, trust, trace) if settings.outbound.pac else None
     router = Router(_deciders(settings, pac, variables), build=ways.dialer, trace=trace)
-    return Outbound(router, logins, trust, credentials, file, ways.dialer, _certificates(settings))
+    return Outbound(router, logins, trust, credentials, file, ways.dialer, _certificates(settings), spares)
 
 
 def credentials_file() -> Path:
@@ -112,8 +115,9 @@ def credentials_file() -> Path:
 class _Ways:
     """Makes the dialer of a way: each hop wraps the one before."""
 
-    def __init__(self, settings: Settings, logins: Logins, trust: Trust, trace: Trace) -> None:
+    def __init__(self, settings: Settings, logins: Logins, trust: Trust, trace: Trace, spares: Spares) -> None:
         self._limit = settings.limits.connect
+        self._spares = spares
         self._logins = logins
         self._trust = trust
         self._trace = trace
@@ -124,7 +128,8 @@ class _Ways:
         for parent in way.hops:
             if parent.scheme in ("http", "https"):
                 trust = partial(self._trust.context, ca=parent.ca, client_certificate=parent.client_certificate)
-                dialer = ViaHttp(parent, dialer, login=self._logins.of(parent), trust=trust, trace=self._trace)
+                login = self._logins.of(parent)
+                dialer = ViaHttp(parent, dialer, login=login, trust=trust, trace=self._trace, spares=self._spares)
             else:
                 dialer = ViaSocks(
                     parent, dialer, gate=self._logins.gate, credentials=self._logins.credentials, trace=self._trace

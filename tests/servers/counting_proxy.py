@@ -56,9 +56,18 @@ class CountingProxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        self.drop()
+        await self._server.wait_closed()
+
+    @property
+    def open(self) -> int:
+        """How many connections are."""
+        return len(self._open)
+
+    def drop(self) -> None:
+        """Break every connection."""
         for writer in list(self._open):
             reset(writer)
-        await self._server.wait_closed()
 
     def parent(self, **facts: Any) -> Parent:
         """It as a parent that a person named."""
@@ -85,6 +94,9 @@ class CountingProxy:
             fields = {name.lower(): value.strip() for name, _, value in (text.partition(":") for text in lines if text)}
             method, target, _ = line.split(" ")
             self.seen.append(line)
+            if target.startswith("/"):  # asked as if it were an origin, as squid answers that
+                writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                return
             challenge = self._judge(method, target, fields.get("proxy-authorization", ""), session)
             if challenge is not None:
                 self.refusals += 1

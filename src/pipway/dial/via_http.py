@@ -16,14 +16,17 @@ from pipway.dial.failures import broken_connection, parent_unreachable
 from pipway.dial.login import Authenticator, Conversation, Forwarding
 from pipway.dial.negotiate.channel import channel_binding
 from pipway.dial.parent import Parent
+from pipway.dial.spare import Spares
 from pipway.errors import NoWayOut, Unavailable
 from pipway.trace import Trace
 from pipway.wire.auth.base import Asked
 from pipway.wire.connect import Answer, ConnectReader, render_connect
 from pipway.wire.heads import phrase
-from pipway.wire.responses import Head
+from pipway.wire.responses import End, Head, ResponseReader, render_request
 
 _CONNECTIONS = 4  # for one dial: a parent may close after its first refusal, and once in the middle of a login
+_GREETING = 65536  # bytes of a parent's page about itself
+_LEGS = 4  # requests for one login ahead
 _ROUNDS = 12  # requests for one dial, whatever the parent answers
 
 
@@ -38,26 +41,98 @@ class ViaHttp:
         login: Authenticator,
         trust: Callable[[], Awaitable[ssl.SSLContext]],
         trace: Trace,
+        spares: Spares | None = None,
     ) -> None:
-        """`trust` gives the context of the TLS leg to an https:// parent, never that of what runs inside a tunnel."""
+        """`trust` gives the context of the TLS leg to an https:// parent, never that of what runs inside a tunnel.
+
+        `spares` keeps connections that are logged in ahead; without it there are none.
+        """
         self._parent = parent
         self._inner = inner
         self._login = login
         self._trust = trust
         self._trace = trace
+        self._spares = spares
 
     async def dial(self, target: Target) -> Stream:
         """A tunnel, or for clear HTTP a connection whose `info.forward` is set. NoWayOut, Unavailable, BadUpstream."""
         if target.clear:
             return await self._forwarding()
+        tunnel = await self._by_spare(target) or await self._by_login(target)
+        if self._spares is not None and self._login.per_connection:
+            self._spares.used(self, self._ahead)
+        return tunnel
+
+    async def _by_login(self, target: Target) -> Stream:
         stream = await self._connect()
         try:
-            asked = Asked("CONNECT", str(target), await self._channel(stream), self._parent.scheme == "https")
-            async with self._login.conversation(asked) as talk:
+            async with self._login.conversation(await self._asked(stream, "CONNECT", str(target))) as talk:
                 return await self._tunnel(stream, target, talk)
         except BaseException:
             await stream.aclose()
             raise
+
+    async def _by_spare(self, target: Target) -> Stream | None:
+        """On a connection that is logged in already. None when there is none, or it is not any more."""
+        stream = None if self._spares is None else await self._spares.take(self)
+        if stream is None:
+            return None
+        try:
+            answer = await self._ask(stream, target, "")
+        except Unavailable:  # closed while it waited
+            await stream.aclose()
+            return None
+        except BaseException:
+            await stream.aclose()
+            raise
+        if answer.tunnel:
+            return self._opened(stream, answer)
+        await stream.aclose()
+        if answer.head.status != 407:
+            raise self._refusal(target, answer.head)
+        assert self._spares is not None
+        self._spares.useless(self)
+        return None
+
+    async def _ahead(self) -> Stream | None:
+        """For `Spares`: log in by asking the parent for itself, which troubles nobody else."""
+        url = f"http://{self._parent.target}/"
+        stream = await self._connect()
+        try:
+            async with self._login.conversation(await self._asked(stream, "GET", url)) as talk:
+                for _ in range(_LEGS):
+                    head, open_still = await self._greet(stream, url, await talk.value())
+                    if not open_still:
+                        break
+                    if head.status != 407:
+                        logged_in = talk.per_connection
+                        await talk.answered(head)
+                        if logged_in:
+                            return stream
+                        break
+                    await talk.refused(head, open_still=True)
+        except BaseException:
+            await stream.aclose()
+            raise
+        await stream.aclose()
+        return None
+
+    async def _greet(self, stream: Stream, url: str, value: str) -> tuple[Head, bool]:
+        """Ask the parent for its own address: the answer's head, and whether the connection goes on."""
+        fields = [("Proxy-Connection", "keep-alive"), *([("Proxy-Authorization", value)] if value else [])]
+        # GET: there are proxies that do not take HEAD in a login (cntlm knows of an ISA).
+        await stream.write(render_request("GET", url, str(self._parent.target), fields))
+        reader, head, dropped = ResponseReader("GET"), None, 0
+        while True:
+            data = await stream.read()
+            for event in reader.feed(data) if data else reader.eof():
+                if isinstance(event, Head):
+                    head = event
+                elif head is not None and isinstance(event, End):
+                    return head, event.reusable and stream.quiet
+            dropped += len(data)
+            if head is not None and dropped > _GREETING:
+                return head, False
 
     async def _connect(self) -> Stream:
         """A connection to the parent, with TLS where its URL says so."""
@@ -75,6 +150,9 @@ class ViaHttp:
             raise
         self._trace.emit("parent.connected", parent=self._parent.address, tls=stream.info.tls or "")
         return stream
+
+    async def _asked(self, stream: Stream, method: str, uri: str) -> Asked:
+        return Asked(method, uri, await self._channel(stream), self._parent.scheme == "https")
 
     async def _channel(self, stream: Stream) -> bytes:
         """What binds a login to the TLS leg (RFC 5929 §4); nothing on a clear leg."""
@@ -95,10 +173,7 @@ class ViaHttp:
                 answer = await self._ask(stream, target, value)
                 if answer.tunnel:
                     await talk.answered(answer.head)
-                    stream.info = replace(
-                        stream.info, hops=(*stream.info.hops, str(self._parent)), tls=None, alpn=None, certificate=None
-                    )
-                    return with_early(stream, answer.early)
+                    return self._opened(stream, answer)
                 if answer.head.status != 407:
                     await talk.answered(answer.head)
                     raise self._refusal(target, answer.head)
@@ -115,6 +190,11 @@ class ViaHttp:
             raise
         await stream.aclose()
         raise NoWayOut("login-loop", f"{self._parent.address} asks for a login again and again", why=self._login.offers)
+
+    def _opened(self, stream: Stream, answer: Answer) -> Stream:
+        hops = (*stream.info.hops, str(self._parent))
+        stream.info = replace(stream.info, hops=hops, tls=None, alpn=None, certificate=None)
+        return with_early(stream, answer.early)
 
     async def _ask(self, stream: Stream, target: Target, value: str) -> Answer:
         request = render_connect(str(target), [("Proxy-Authorization", value)] if value else [])

@@ -121,9 +121,10 @@ async def building(
         server = Server(_identified(settings, site.answer), asgi=site.asgi, trace=trace, limits=_limits(settings))
         bound = await server.start(*settings.server.listen)
         stack.push_async_callback(server.stop, 0)
-        # 7. Housekeeping beside it.
-        keeper = asyncio.create_task(_keep_house(blobs, catalog, settings.cache.disk_budget, trace))
-        stack.push_async_callback(_cancel, keeper)
+        # 7. Housekeeping beside it, and what the first request would wait for.
+        keeping = _keep_house(blobs, catalog, settings.cache.disk_budget, trace)
+        for work in (keeping, way_out.warm(settings)):
+            stack.push_async_callback(_cancel, asyncio.create_task(work))
         yield server, _url(*bound[0])
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +28,7 @@ from pipway.dial.direct import Direct
 from pipway.dial.gate import Gate
 from pipway.dial.login import Logins
 from pipway.dial.negotiate.choose import schemes
+from pipway.dial.negotiate.ntlm import load_spnego
 from pipway.dial.pac.decider import Pac
 from pipway.dial.pac.source import LONGEST as PAC_LONGEST
 from pipway.dial.pac.source import Source
@@ -42,10 +45,11 @@ from pipway.dial.trust import Trust
 from pipway.dial.url import Origin
 from pipway.dial.via_http import ViaHttp
 from pipway.dial.via_socks import ViaSocks
-from pipway.errors import Unavailable, UsageError
+from pipway.errors import PipwayError, Unavailable, UsageError
 from pipway.settings import Settings
 from pipway.settings.ways import Hop
 from pipway.trace import Trace
+from pipway.wire.auth.base import Unusable
 from pipway.wire.proxy_url import parse_proxy_url
 
 PASSWORD, PASSWORD_FILE, NT_HASH = "PIPWAY_PARENT_PASSWORD", "PIPWAY_PARENT_PASSWORD_FILE", "PIPWAY_PARENT_NT_HASH"
@@ -68,6 +72,14 @@ class Outbound:
         """For TLS with an origin: never the context of the leg to a parent."""
         ca, certificate = self.client_certificates.get(origin.host, (None, None))
         return await self.trust.context(ca=ca, client_certificate=certificate)
+
+    async def warm(self, settings: Settings) -> None:
+        """Load what the first request would wait for half a second. What is wrong with it is that request's to tell."""
+        with contextlib.suppress(PipwayError):
+            await self.trust.context()
+        if any(parent.user and "socks" not in parent.scheme for parent in parents(settings)):
+            with contextlib.suppress(Unusable):
+                await asyncio.to_thread(load_spnego)
 
     def client(self, settings: Settings, trace: Trace) -> http.Client:
         """The one HTTP client."""

@@ -49,12 +49,18 @@ def clean_environment(
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m is obeyed
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of one xdist_group on one worker.
+    """Mark what `make check` leaves out, and keep the tests of one xdist_group on one worker.
 
+    Tests that run on two event loops run on the one that users have in `make check`, on both in `make test`.
     pytest-xdist 3.8 appends a test's group to `_nodeid`, which pytest 9.2 does not read any more: every worker would
     start servers of its own. Append it where it is read.
     """
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec is not None and "asyncio" in callspec.id.split("-"):
+            item.add_marker("slow")
     if not config.getoption("loadgroup", False):
         return
     for item in items:

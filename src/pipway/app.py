@@ -21,8 +21,11 @@ from typing import Any
 from pipway import outbound
 from pipway.dial import http
 from pipway.errors import PipwayError, UsageError
+from pipway.index.ahead import Ahead
+from pipway.index.base import Index
 from pipway.index.breaker import Breakers
 from pipway.index.cached import Cached
+from pipway.index.credit import Credit
 from pipway.index.flight import Flight
 from pipway.index.freshness import Freshness
 from pipway.index.lookup import Lookup
@@ -45,7 +48,7 @@ from pipway.wire.answer import Answer, Request
 
 _SWEEP_EVERY = 300.0  # seconds between two looks at the disk budget
 
-#: The User-Agent of the client being served, for the one setting that passes it on. Tasks inherit it.
+#: The User-Agent of the client being served: `ahead` reads it, one setting passes it on. Tasks inherit it.
 _client: ContextVar[str] = ContextVar("client", default="")
 
 
@@ -95,23 +98,18 @@ async def building(
         breakers = Breakers(trace=trace)
         upstreams = [_remote(settings, client, trace, breakers, name, url) for name, url in _upstreams(settings)]
         source: Upstream = upstreams[0] if len(upstreams) == 1 else Merged(upstreams)
-        # 4. The index: one flight per page and file, remembered and refreshed by `cached`.
+        # 4. The index: one flight per page and file, kept fresh by `cached`; `ahead` guesses what is asked for next.
         flight = Flight(source, blobs, catalog, trace=trace, offline=settings.offline)
         stack.push_async_callback(flight.aclose)
-        freshness = _freshness(settings)
-        lists = ProjectLists(flight, freshness=freshness)
-        index = Cached(
-            flight,
-            Metadata(flight),
-            lists,
-            key=source.name,
-            freshness=freshness,
-            memory=settings.cache.memory_pages // 2,
-        )
+        index = _cached(settings, flight)
         stack.push_async_callback(index.aclose)
+        face: Index = index
+        if settings.ahead.bytes and not settings.offline:
+            face = ahead = Ahead(index, client=_client.get, credit=Credit(settings.ahead.bytes), trace=trace)
+            stack.push_async_callback(ahead.aclose)
         # 5. The face: answers for installers, pages for people.
         site = Site(
-            index,
+            face,
             Lookup(index).find,
             metrics=metrics,
             health=lambda: _health(settings, breakers, way_out),
@@ -201,32 +199,40 @@ def _remote(
 
 
 def _client_identity() -> Mapping[str, str]:
-    agent = _client.get()
+    agent = _client.get()[:400]
     return {"user-agent": agent} if agent else {}
 
 
 def _identified(
     settings: Settings, answer: Callable[[Request], Awaitable[Answer | None]]
 ) -> Callable[[Request], Awaitable[Answer | None]]:
-    """Remember who asks, only where the setting wants it passed on."""
-    if not settings.privacy.user_agent_passthrough:
+    """Remember who asks, only where somebody wants to know."""
+    if not (settings.privacy.user_agent_passthrough or settings.ahead.bytes):
         return answer
 
     async def remembering(request: Request) -> Answer | None:
-        _client.set((request.header(b"user-agent") or "")[:400])
+        _client.set((request.header(b"user-agent") or "")[:2000])
         return await answer(request)
 
     return remembering
 
 
-def _freshness(settings: Settings) -> Freshness:
+def _cached(settings: Settings, flight: Flight) -> Cached:
     cache = settings.cache
-    return Freshness(
+    freshness = Freshness(
         ttl=cache.page_ttl,
         swr=cache.stale_while_revalidate,
         patience=cache.patience,
         stale_limit=cache.stale_if_error or None,  # what was seen once stays installable
         negative=cache.negative_ttl,
+    )
+    return Cached(
+        flight,
+        Metadata(flight),
+        ProjectLists(flight, freshness=freshness),
+        key=flight.upstream.name,
+        freshness=freshness,
+        memory=cache.memory_pages // 2,
     )
 
 

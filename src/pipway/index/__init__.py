@@ -1,4 +1,4 @@
-"""Ways of being an index; each wraps another: cached → flight → merged → remote. Faces talk to `base.Index` only.
+"""Ways of being an index; each wraps another: ahead, cached, flight, merged, remote. Faces talk to `base.Index` only.
 
 Events (names are stable; facts never hold secrets, URLs carry neither userinfo nor query):
 
@@ -28,4 +28,7 @@ Events (names are stable; facts never hold secrets, URLs carry neither userinfo 
 | `metadata.impossible` | the wheel has no usable METADATA; no longer advertised    | filename, error                  |
 | `projects.fetched`    | the list of projects was downloaded or confirmed          | index, changed                   |
 | `projects.stale`      | an old list is served because the upstream failed         | index, error                     |
+| `ahead.fetched`       | something was fetched that a client may ask for           | kind, size, left                 |
+| `ahead.right`         | a client asked for it                                     | kind                             |
+| `ahead.failed`        | a guess could not be fetched; nobody was told             | error                            |
 """

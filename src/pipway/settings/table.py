@@ -92,6 +92,15 @@ class Cache:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """Fetching what an installer will ask for next while it still reads."""
+
+    bytes: int = _setting(
+        SIZE, 64 * MIB, "Bytes that wrong guesses may cost before guessing pauses; 0 fetches nothing ahead."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What nobody may exceed, upstream or client."""
 
@@ -215,6 +224,7 @@ class Settings:
     offline: bool = _setting(SWITCH, False, "Never ask upstream; serve what is stored.", argument="--offline")
     server: Server = field(default_factory=Server)
     cache: Cache = field(default_factory=Cache)
+    ahead: Ahead = field(default_factory=Ahead)
     limits: Limits = field(default_factory=Limits)
     routes: tuple[Route, ...] = _setting(ROUTES, (), "Ways out by target, first match first; they come before parents.")
     parent: Parent = field(default_factory=Parent)

@@ -245,6 +245,15 @@ async def test_digest_with_each_algorithm_and_a_stale_nonce(world: World, target
     assert proxy.refusals == 3
 
 
+async def test_the_next_nonce_saves_the_refusal_of_a_stale_one(world: World, target: Target) -> None:
+    """RFC 7616 §3.5; squid does so."""
+    async with CountingProxy("digest", stale_after=2, announces=True) as proxy:
+        dialer = world.dialer(proxy.parent())
+        for _ in range(6):
+            await used(await dialer.dial(target))
+    assert (proxy.good, proxy.bad, proxy.refusals) == (6, 0, 1)
+
+
 def client_of(world: World, parent: Parent, authority: trustme.CA) -> Client:
     limits = Limits(connect=10, first_byte=10, stall=10)
     trust = believing(trusting(authority))
@@ -272,6 +281,28 @@ async def test_clear_requests_are_forwarded_in_absolute_form(
     assert proxy.seen[-1] == f"GET {server.origin}/file?x=1 HTTP/1.1"
     assert proxy.good == (1 if proxy.login == "ntlm" else 3)
     assert not any("authorization" in name.lower() for request in seen for name in request.headers)
+
+
+async def test_an_origin_cannot_name_the_next_nonce(
+    world: World, serve: Callable[..., Any], authority: trustme.CA
+) -> None:
+    """RFC 9110 §11.7.3: the field is the parent's; a nonce that it does not know could pass for a wrong password."""
+
+    async def handler(exchange: Exchange) -> None:
+        await exchange.answer(
+            Reply(body=b"", headers={"Connection": "close", "Proxy-Authentication-Info": 'nextnonce="x"'})
+        )
+        raise exchange.hang_up()
+
+    server = await serve(handler)
+    async with CountingProxy("digest") as proxy:
+        client = client_of(world, proxy.parent(), authority)
+        for _ in range(2):
+            response = await client.request("GET", f"{server.origin}/file")
+            assert response.header("proxy-authentication-info") is not None
+            await response.read(100)
+        await client.aclose()
+    assert (proxy.good, proxy.refusals) == (2, 1)
 
 
 @pytest.mark.slow

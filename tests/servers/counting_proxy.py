@@ -40,6 +40,7 @@ class CountingProxy:
     version: str = "1.1"
     tls: ssl.SSLContext | None = None
     stale_after: int = 1000  #: requests a nonce is good for
+    announces: bool = False  #: tell the next nonce with the last request that one is good for (RFC 7616 §3.5)
     good: int = 0
     bad: int = 0
     connections: int = 0
@@ -107,7 +108,7 @@ class CountingProxy:
                     return
             elif method == "CONNECT":
                 host, _, port = target.rpartition(":")
-                await self._tunnel(reader, writer, host.strip("[]"), int(port))
+                await self._tunnel(reader, writer, host.strip("[]"), int(port), self._announcement(fields))
                 return
             else:
                 await self._forward(writer, method, target, fields)
@@ -121,13 +122,22 @@ class CountingProxy:
         )
         await writer.drain()
 
-    async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int) -> None:
+    def _announcement(self, fields: dict[str, str]) -> str:
+        """Squid's way to spare its clients the refusal of a stale nonce: a header line, or nothing."""
+        count = re.search(r"nc=([0-9a-f]{8})", fields.get("proxy-authorization", ""))
+        if not self.announces or count is None or int(count[1], 16) < self.stale_after:
+            return ""
+        return f'Proxy-Authentication-Info: nextnonce="{self._nonce()}"\r\n'
+
+    async def _tunnel(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int, fields: str
+    ) -> None:
         try:
             other = await asyncio.open_connection(host, port)
         except (OSError, UnicodeError):
             writer.write(b"HTTP/1.1 503 no way\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             return
-        writer.write(f"HTTP/{self.version} 200 ok\r\n\r\n".encode())
+        writer.write(f"HTTP/{self.version} 200 ok\r\n{fields}\r\n".encode())
         try:
             await relay((reader, writer), other)
         finally:
@@ -194,10 +204,13 @@ class CountingProxy:
         return self._count(given["response"] == expected, self._fresh(stale=False))
 
     def _fresh(self, *, stale: bool) -> list[str]:
+        facts = f'qop="auth", algorithm={self.algorithm}, stale={str(stale).lower()}'
+        return [f'Digest realm="{self.realm}", nonce="{self._nonce()}", {facts}']
+
+    def _nonce(self) -> str:
         nonce = secrets.token_hex(8)
         self._nonces[nonce] = 0
-        facts = f'qop="auth", algorithm={self.algorithm}, stale={str(stale).lower()}'
-        return [f'Digest realm="{self.realm}", nonce="{nonce}", {facts}']
+        return nonce
 
     def _ntlm(self, token: str, session: dict[str, Any]) -> list[str] | None:
         if not token:

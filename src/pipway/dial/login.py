@@ -136,6 +136,10 @@ class Conversation:
         if self._attempt is not None and self._scheme is not None:
             if head.status == 401 and self._says_no(head):
                 raise await self._attempt.rejected(self._of.offers)
+            info = head.header(b"proxy-authentication-info")
+            # Only what answers CONNECT is the parent's own word: an origin could put the field into what is forwarded.
+            if info is not None and self._asked.method == "CONNECT":
+                self._scheme.informed(info)
             if head.status < 500:
                 await self._attempt.accepted()
                 self._of.per_connection = self._scheme.per_connection

@@ -195,6 +195,17 @@ def test_the_next_nonce_is_taken() -> None:
     assert read(next(digest.login(CONNECT)))["nc"] == "00000002"
 
 
+def test_the_next_nonce_goes_on_with_the_session() -> None:
+    """§3.6: only a challenge begins one; §3.4.2: its nonce and cnonce make the key."""
+    digest = Digest("u", "p", cnonce=numbered())
+    first = read(next(digest.login(CONNECT, offer(algorithm="MD5-sess"))))
+    digest.informed('nextnonce="m"')
+    second = read(next(digest.login(CONNECT)))
+    key = md5(f"{md5('u:r:p')}:n:{first['cnonce']}")
+    assert (second["nonce"], second["cnonce"]) == ("m", first["cnonce"])
+    assert second["response"] == md5(f"{key}:m:00000001:{first['cnonce']}:auth:{md5('CONNECT:index.example:443')}")
+
+
 def test_names_that_are_not_ascii_are_extended() -> None:
     value = next(Digest("Jäsøn Doe", "p", cnonce=lambda: "c").login(CONNECT, offer()))
     assert "username*=UTF-8''J%C3%A4s%C3%B8n%20Doe, " in value  # §3.4.4

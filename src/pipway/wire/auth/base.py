@@ -56,6 +56,9 @@ class Scheme(Protocol):
     def login(self, asked: Asked, offered: Sequence[Challenge] = ()) -> Login:
         """Begin; `offered` is what the parent's last refusal offered, empty when it has not been asked."""
 
+    def informed(self, info: str) -> None:
+        """Take the Proxy-Authentication-Info field (RFC 9110 §11.7.3) of the answer to a login that was accepted."""
+
 
 class Rejected(Exception):
     """Somebody looked at the credential and said no. It must not be sent again. The text says who and why."""

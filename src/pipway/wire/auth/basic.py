@@ -36,3 +36,6 @@ class Basic:
         pair = f"{self._user}:{self._password}".encode()
         yield "Basic " + base64.b64encode(pair).decode("ascii")
         raise Rejected("user or password is wrong")
+
+    def informed(self, info: str) -> None:
+        """It says nothing to Basic."""

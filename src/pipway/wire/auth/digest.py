@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from pipway.wire.auth.base import Asked, Challenge, Login, Rejected, Unusable
@@ -34,7 +35,7 @@ class Digest:
         self._cnonce = cnonce
         self._challenge: Challenge | None = None
         self._count = 0
-        self._session = ""  # the cnonce that -sess keeps as long as the nonce
+        self._session = ("", "")  # nonce and cnonce of the key of -sess
 
     @property
     def ready(self) -> bool:
@@ -56,20 +57,20 @@ class Digest:
             self._take(offered)
         raise Unusable("the proxy calls every fresh nonce stale", "its administrator must look at its clock")
 
-    def informed(self, authentication_info: str) -> None:
-        """Take the next nonce of a Proxy-Authentication-Info field (RFC 7616 §3.5), where it holds one."""
-        found = parse_challenges([f"Digest {authentication_info}"])
+    def informed(self, info: str) -> None:
+        """Take the next nonce (RFC 7616 §3.5), where there is one, and save the refusal of a stale one."""
+        found = parse_challenges([f"Digest {info}"])
         nonce = found[0].params.get("nextnonce") if found else None
         if nonce and self._challenge is not None and nonce != self._challenge.params["nonce"]:
-            self._use(Challenge("digest", params={**self._challenge.params, "nonce": nonce}))
+            # RFC 7616 §3.6: only a challenge begins a session, so the key of -sess stays.
+            params = {**self._challenge.params, "nonce": nonce}
+            self._challenge, self._count = replace(self._challenge, params=params), 0
 
     def _take(self, offered: Sequence[Challenge]) -> None:
         challenge = _strongest(offered)
-        if self._challenge is None or challenge.params.get("nonce") != self._challenge.params.get("nonce"):
-            self._use(challenge)
-
-    def _use(self, challenge: Challenge) -> None:
-        self._challenge, self._count, self._session = challenge, 0, self._cnonce()
+        if self._challenge is None or challenge.params["nonce"] != self._challenge.params["nonce"]:
+            self._challenge, self._count = challenge, 0
+            self._session = (challenge.params["nonce"], self._cnonce())
 
     def _value(self, asked: Asked) -> str:
         challenge = self._challenge
@@ -80,11 +81,11 @@ class Digest:
         base, session = _algorithm(algorithm)
         self._count = self._count % _NC_LIMIT + 1
         nonce, realm, count = params["nonce"], params.get("realm", ""), f"{self._count:08x}"
-        # RFC 7616 §3.4.2: a session key is made once per nonce; servers that remember it know the first cnonce only
-        cnonce = self._session if session else self._cnonce()
+        # RFC 7616 §3.4.2: a session key is made once per challenge; servers that remember it know the first cnonce only
+        cnonce = self._session[1] if session else self._cnonce()
         secret = _hash(base, self._user.encode(), _octets(realm), self._password.encode())
         if session:
-            secret = _hash(base, secret, nonce, cnonce)
+            secret = _hash(base, secret, *self._session)
         request = _hash(base, asked.method, asked.uri)
         fields = [*self._name(base, params), ("realm", _quoted(realm)), ("nonce", _quoted(nonce))]
         fields.append(("uri", _quoted(asked.uri)))

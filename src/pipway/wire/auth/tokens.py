@@ -57,6 +57,9 @@ class TokenScheme:
                 raise Unusable(f"its {shown} token is not base64") from None
         raise Unusable(f"its {shown} login goes on for ever")
 
+    def informed(self, info: str) -> None:
+        """It says nothing here: the last token comes in Proxy-Authenticate (RFC 4559 §5)."""
+
 
 def _ended(leg: int) -> Rejected | Unusable:
     # The first token proves no password: it is an NTLM hello, or a ticket, which may merely be expired or for

@@ -92,7 +92,7 @@ async def building(
         blobs, catalog = await _open_store(settings, trace, stack)
         # 3. The way out: streams, HTTP on them, and one remote index per upstream.
         way_out = outbound.build(settings, environ, trace, typed=typed)
-        stack.push_async_callback(way_out.spares.aclose)
+        stack.push_async_callback(way_out.aclose)
         client = way_out.client(settings, trace)
         stack.push_async_callback(client.aclose)
         breakers = Breakers(trace=trace)

@@ -63,14 +63,14 @@ class Outbound:
     logins: Logins
     trust: Trust
     credentials: CredentialChain
-    file: FilePlace
     dialer: Callable[[Way], Dialer]  #: for one way, whatever the routes say
-    client_certificates: Mapping[str, tuple[Path | None, Path | None]]  #: by host: ca, client certificate
-    spares: Spares  #: to close when nothing is dialled any more
+    trust_options: Mapping[str, tuple[Path | None, Path | None]]  #: by host: ca, client certificate
+    spares: Spares
+    pac: Pac | None
 
     async def context(self, origin: Origin) -> ssl.SSLContext:
         """For TLS with an origin: never the context of the leg to a parent."""
-        ca, certificate = self.client_certificates.get(origin.host, (None, None))
+        ca, certificate = self.trust_options.get(origin.host, (None, None))
         return await self.trust.context(ca=ca, client_certificate=certificate)
 
     async def warm(self, settings: Settings) -> None:
@@ -92,6 +92,12 @@ class Outbound:
             trace=trace,
             route=self.router.key,
         )
+
+    async def aclose(self) -> None:
+        """Let go of what no stream holds. Last of all: nothing is dialled any more."""
+        await self.spares.aclose()
+        if self.pac is not None:
+            self.pac.close()
 
 
 def build(settings: Settings, environ: Mapping[str, str], trace: Trace, *, typed: Mapping[str, str] = {}) -> Outbound:
@@ -116,7 +122,7 @@ def build(settings: Settings, environ: Mapping[str, str], trace: Trace, *, typed
     ways = _Ways(settings, logins, trust, trace, spares)
     pac = _pac(settings, trust, trace) if settings.outbound.pac else None
     router = Router(_deciders(settings, pac, variables), build=ways.dialer, trace=trace)
-    return Outbound(router, logins, trust, credentials, file, ways.dialer, _certificates(settings), spares)
+    return Outbound(router, logins, trust, credentials, ways.dialer, _trust_options(settings), spares, pac)
 
 
 def credentials_file() -> Path:
@@ -273,7 +279,7 @@ def _from_environment(environ: Mapping[str, str]) -> Credential | None:
     return None
 
 
-def _certificates(settings: Settings) -> Mapping[str, tuple[Path | None, Path | None]]:
+def _trust_options(settings: Settings) -> Mapping[str, tuple[Path | None, Path | None]]:
     """Per host, from the upstreams; the general client certificate goes to upstreams' hosts alone."""
     general = settings.trust.client_certificate
     return {

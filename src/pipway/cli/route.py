@@ -47,8 +47,11 @@ def route(
 
 
 async def _explained(way_out: outbound.Outbound, target: Target) -> dict[str, Any]:
-    plan: Plan = await way_out.router.plan(target)
-    ways = [await _way(way, way_out.credentials) for way in plan.ways]
+    try:
+        plan: Plan = await way_out.router.plan(target)
+        ways = [await _way(way, way_out.credentials) for way in plan.ways]
+    finally:
+        await way_out.aclose()
     return {"target": str(target), "reason": plan.reason, "order": "fastest" if plan.equal else "listed", "ways": ways}
 
 

@@ -1,7 +1,7 @@
 """Connections to a parent that are logged in ahead: in a burst, the next tunnel costs one round trip and no wait.
 
 `via_http` takes from here and tells of every tunnel, where a login holds for a connection (NTLM, Negotiate). `outbound`
-makes one of it and closes it. It never makes one for a lone tunnel: each is a logon at somebody's directory.
+makes and closes the one `Spares`. It never makes one for a lone tunnel: each is a logon at somebody's directory.
 """
 
 from __future__ import annotations

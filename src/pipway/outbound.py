@@ -111,6 +111,9 @@ def build(settings: Settings, environ: Mapping[str, str], trace: Trace, *, typed
         if url.user and url.password is not None:
             parent = Parent(url.scheme, url.host, url.port, url.user)
             given.setdefault(key_of(parent), Credential(url.user, password=url.password, origin="the environment"))
+    no_proxy = NoProxy(settings.outbound.no_proxy)
+    for remark in (*no_proxy.remarks, *variables.remarks):
+        trace.emit("route.remark", remark=remark)
     credentials = CredentialChain(given, file, KeyringPlace(), command=settings.parent.password_command, trace=trace)
     gate = Gate(Rejections(settings.data / "logins"), trace=trace)
     logins = Logins(gate=gate, credentials=credentials, schemes=schemes, trace=trace)
@@ -120,8 +123,8 @@ def build(settings: Settings, environ: Mapping[str, str], trace: Trace, *, typed
     )
     spares = Spares()
     ways = _Ways(settings, logins, trust, trace, spares)
-    pac = _pac(settings, trust, trace) if settings.outbound.pac else None
-    router = Router(_deciders(settings, pac, variables), build=ways.dialer, trace=trace)
+    pac = _pac(settings, trust, no_proxy, trace) if settings.outbound.pac else None
+    router = Router(_deciders(settings, pac, no_proxy, variables), build=ways.dialer, trace=trace)
     return Outbound(router, logins, trust, credentials, ways.dialer, _trust_options(settings), spares, pac)
 
 
@@ -181,7 +184,7 @@ def parent_of(hop: Hop, settings: Settings) -> Parent:
     return replace(parent, **hop.options)
 
 
-def _pac(settings: Settings, trust: Trust, trace: Trace) -> Pac:
+def _pac(settings: Settings, trust: Trust, no_proxy: NoProxy, trace: Trace) -> Pac:
     """Its file is fetched without any proxy: it is what tells which to use."""
 
     async def fetch(url: str) -> tuple[bytes, str]:
@@ -204,14 +207,14 @@ def _pac(settings: Settings, trust: Trust, trace: Trace) -> Pac:
     source = Source(settings.outbound.pac, fetch=fetch, refresh=settings.outbound.pac_refresh, clock=time.monotonic)
     return Pac(
         source,
-        no_proxy=NoProxy(settings.outbound.no_proxy),
+        no_proxy=no_proxy,
         allowed=parents(settings),
         trace=trace,
         clock=time.monotonic,
     )
 
 
-def _deciders(settings: Settings, pac: Pac | None, variables: Environment) -> Sequence[Decider]:
+def _deciders(settings: Settings, pac: Pac | None, no_proxy: NoProxy, variables: Environment) -> Sequence[Decider]:
     deciders: list[Decider] = []
     origins = settings.origins
     if settings.routes:
@@ -224,7 +227,6 @@ def _deciders(settings: Settings, pac: Pac | None, variables: Environment) -> Se
             for route in settings.routes
         ]
         deciders.append(Routes(rules, source=origins.get("routes", "settings")))
-    no_proxy = NoProxy(settings.outbound.no_proxy)
     excepted_by = f"no_proxy ({origins.get('outbound.no_proxy', 'default')})"
     if pac is not None:  # it chooses; `parent.url` then only says who may be given credentials
         deciders.append(pac)

@@ -56,7 +56,16 @@ def test_json_variables_and_no_secret() -> None:
         "reason": "https_proxy",
         "order": "listed",
         "ways": [[{"hop": "http://proxy.example:8080", "login": "alice with the password from the environment"}]],
+        "remarks": [],
     }
+
+
+def test_what_may_not_have_been_meant_is_remarked() -> None:
+    shown = run("files.example", PIPWAY_NO_PROXY="http://alice:s3cret@a.example", https_proxy="a:1", HTTPS_PROXY="b:1")
+    assert "in NO_PROXY is neither a name nor an address and matches nothing" in shown
+    assert "remark: https_proxy and HTTPS_PROXY differ; https_proxy is used" in shown
+    assert "s3cret" not in shown
+    assert "  remark: '-' in NO_PROXY is neither" in run("files.example", "--no-proxy", "a.example,-")
 
 
 def test_no_proxy_compared_with_other_tools() -> None:

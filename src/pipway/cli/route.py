@@ -15,6 +15,7 @@ from pipway.dial.base import Target
 from pipway.dial.credentials.base import Credentials
 from pipway.dial.parent import Parent
 from pipway.dial.route.dialects import DIALECTS, matches
+from pipway.dial.route.no_proxy import NoProxy
 from pipway.dial.route.plan import Plan, Way
 from pipway.errors import PipwayError
 from pipway.settings import load
@@ -41,8 +42,11 @@ def route(
         _compare(target, no_proxy, as_json=as_json)
         return
     settings = load(config=config, environ=os.environ, arguments={"parent.url": parent} if parent else {})
-    way_out = outbound.build(settings, os.environ, Trace())
-    found = asyncio.run(_explained(way_out, target))
+    trace = Trace()
+    remarks: list[str] = []
+    trace.listen(lambda name, facts: remarks.append(facts["remark"]) if name.endswith(".remark") else None)
+    way_out = outbound.build(settings, os.environ, trace)
+    found = asyncio.run(_explained(way_out, target)) | {"remarks": remarks}
     print(json.dumps(found, indent=2) if as_json else _text(found))
 
 
@@ -84,15 +88,19 @@ def _text(found: dict[str, Any]) -> str:
             lines.append(f"{lead}{hop['hop']}" + (f"  ({hop['login']})" if hop["login"] else ""))
     if found["order"] == "fastest":
         lines.append("  equals: the one that measured fastest is tried first")
+    lines += [f"  remark: {remark}" for remark in found["remarks"]]
     return "\n".join(lines)
 
 
 def _compare(target: Target, text: str, *, as_json: bool) -> None:
     """Whether each tool would go around the proxy."""
     found = {name: matches(name, text, target) for name in DIALECTS}
+    remarks = NoProxy(text).remarks
     if as_json:
-        print(json.dumps({"target": str(target), "no_proxy": text, "bypass": found}, indent=2))
+        print(json.dumps({"target": str(target), "no_proxy": text, "bypass": found, "remarks": remarks}, indent=2))
         return
     print(f"{target} with NO_PROXY={text}")
     for name, bypass in found.items():
         print(f"  {name:<10} {'direct' if bypass else 'proxy'}")
+    for remark in remarks:
+        print(f"  remark: {remark}")

@@ -28,7 +28,10 @@ class Environment:
     """Conforms to `plan.Decider`."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """UsageError, which names the variable and never its value, when one cannot be read."""
+        """UsageError, which names the variable and never its value, when one cannot be read.
+
+        `remarks` says, for people, what they may not have meant.
+        """
         self.remarks: list[str] = []
         self._cgi = "REQUEST_METHOD" in environ
         self._http = self._parent(environ, "http_proxy")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import idna
 
 from pipway.dial.base import Target
+from pipway.redact import redact
 
 _MOST = 1000  # entries
 _LONGEST = 300  # characters of one
@@ -56,7 +57,7 @@ class NoProxy:
     """A list of exceptions."""
 
     def __init__(self, text: str) -> None:
-        """`none` is the empty list. Entries that mean nothing are ignored, and told by `remarks`."""
+        """`none` is the empty list. Entries that mean nothing are ignored; `remarks` says so, for people."""
         words = [] if text.strip().lower() == "none" else re.split(r"[\s,]+", text.strip())[:_MOST]
         self.remarks: list[str] = []
         self.patterns = tuple(found for word in words if word and (found := self._read(word)) is not None)
@@ -64,7 +65,8 @@ class NoProxy:
     def _read(self, word: str) -> Pattern | None:
         found = pattern(word)
         if found is None:
-            self.remarks.append(f"{word[:60]!r} is neither a name nor an address and matches nothing")
+            shown = redact(word)[:60]  # a proxy's URL may have got here, with a password
+            self.remarks.append(f"{shown!r} in NO_PROXY is neither a name nor an address and matches nothing")
         return found
 
     def match(self, target: Target) -> Pattern | None:

@@ -11,14 +11,12 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
-import idna
-
 from pipway.dial.base import Target
 from pipway.errors import UsageError
+from pipway.wire.host_name import host_name
 
 _MAX_LENGTH = 8192
 _PORTS = {"http": 80, "https": 443}
-_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?")
 _CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
 #: RFC 3986 reserved and unreserved characters, and "%" of what is encoded already
 _SAFE = "%/:?#[]@!$&'()*+,;=-._~"
@@ -102,14 +100,10 @@ def _host(host: str) -> str:
         return str(ipaddress.ip_address(host))
     except ValueError:
         pass
-    if not host.isascii():
-        try:
-            host = idna.encode(host, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            raise _bad("its host is not a valid international name") from None
-    if len(host) > 254 or not _NAME.fullmatch(host):
-        raise _bad("its host is missing or malformed")
-    return host
+    try:
+        return host_name(host)
+    except ValueError as error:
+        raise _bad(str(error)) from None
 
 
 def _basic(userinfo: str) -> str:

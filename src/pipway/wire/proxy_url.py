@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 from urllib.parse import quote, unquote
 
-import idna
-
 from pipway.errors import UsageError
+from pipway.wire.host_name import host_name
 
 ProxyScheme = Literal["http", "https", "socks4", "socks4a", "socks5", "socks5h"]
 
@@ -22,7 +21,6 @@ _LONGEST = 2048
 _PORTS = {"http": 80, "https": 443}
 _SOCKS_PORT = 1080
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?")
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNFIT = {"\\": "%5C", "#": "%23", "?": "%3F", "/": "%2F", " ": "%20"}
 
@@ -127,15 +125,10 @@ def _address(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    host = text.lower()
-    if not host.isascii():
-        try:
-            host = idna.encode(host, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            raise _bad("its host is not a valid international name") from None
-    if len(host) > 253 or not _NAME.fullmatch(host):
-        raise _bad("its host is missing or malformed")
-    return host
+    try:
+        return host_name(text)
+    except ValueError as error:
+        raise _bad(str(error)) from None
 
 
 def _bad(why: str, fix: str = "write it as http://user@proxy:8080") -> UsageError:

@@ -12,10 +12,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import idna
-
 from pipway.dial.base import Target
 from pipway.redact import redact
+from pipway.wire.host_name import host_name
 
 _MOST = 1000  # entries
 _LONGEST = 300  # characters of one
@@ -113,13 +112,10 @@ def _network(text: str) -> Network | None:
 
 
 def _name(text: str) -> str:
-    text = text.lower().rstrip(".")
-    if not text.isascii():
-        try:
-            text = idna.encode(text, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            return ""
-    return text if re.fullmatch(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", text) else ""
+    try:
+        return host_name(text.rstrip("."))
+    except ValueError:
+        return ""
 
 
 def literal(host: str) -> Address | None:

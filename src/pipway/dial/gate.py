@@ -19,6 +19,7 @@ from pipway.dial.parent import Parent
 from pipway.dial.rejections import Entry, Rejections
 from pipway.errors import NoWayOut
 from pipway.trace import Trace
+from pipway.wire.auth.base import SCHEMES
 
 _UNANSWERED = 2  # times a secret may be sent without hearing of it; then it rests
 #: Seconds it then rests, longer each time: a hanging target looks the same as a parent that says no by silence, and
@@ -201,7 +202,7 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
 
 
 _STATES = {"rejected": "rejected", "trying": "unanswered"}
-_NAMES = {"ntlm": "NTLM", "negotiate": "Negotiate", "digest": "Digest", "basic": "Basic", "socks5": "SOCKS 5"}
+_NAMES = {**SCHEMES, "socks5": "SOCKS 5"}
 
 
 def scheme_name(scheme: str) -> str:

@@ -10,10 +10,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pipway.dial.base import Target
+from pipway.wire.auth.base import SCHEMES
 from pipway.wire.proxy_url import ProxyScheme
-
-#: Strongest first: Kerberos needs no secret of ours, NTLM and Digest prove one without sending it, Basic sends it.
-STRONGEST_FIRST = ("negotiate", "ntlm", "digest", "basic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class Parent:
     port: int
     user: str | None = None  #: as the person wrote it: alice, CORP\\alice, alice@CORP.EXAMPLE; None for single sign-on
     named: bool = False  #: by a person: only then are credentials ever sent to it
-    schemes: tuple[str, ...] = STRONGEST_FIRST
+    schemes: tuple[str, ...] = tuple(SCHEMES)  #: the first that it offers is used
     basic_in_clear: bool = False  #: allow Basic on a leg without TLS
     spn: str | None = None  #: service principal instead of HTTP/<host>
     canonicalize: bool = False  #: take the host's canonical DNS name for the service principal

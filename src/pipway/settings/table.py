@@ -29,6 +29,7 @@ from pipway.settings.values import (
     choice,
 )
 from pipway.settings.ways import COMMAND, LOGINS, PARENTS, PATHS, ROUTES, TEXT, Hop, Route
+from pipway.wire.auth.base import SCHEMES
 
 T = TypeVar("T")
 
@@ -149,7 +150,7 @@ class Parent:
     )  # fmt: skip
     schemes: tuple[str, ...] = _setting(
         LOGINS,
-        ("negotiate", "ntlm", "digest", "basic"),
+        tuple(SCHEMES),
         "Logins that may be used; of those offered the first is tried.",
     )
     basic_in_clear: bool = _setting(

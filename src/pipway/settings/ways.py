@@ -16,10 +16,10 @@ from typing import Any
 from pipway.errors import UsageError
 from pipway.redact import redact
 from pipway.settings.values import Kind
+from pipway.wire.auth.base import SCHEMES
 from pipway.wire.proxy_url import parse_proxy_url
 
 _MOST = 64  # entries of one list; nobody has more parents than that
-_LOGINS = ("negotiate", "ntlm", "digest", "basic")
 _WORDS = ("direct", "refuse")
 #: What a hop may say beyond its URL, and how it is checked.
 _TEXTS, _SWITCHES, _PATHS = {"spn"}, {"basic_in_clear", "canonicalize"}, {"ca", "client_certificate"}
@@ -131,8 +131,8 @@ def _show_routes(routes: tuple[Route, ...]) -> list[str]:
 
 def _read_logins(raw: object, folder: Path) -> tuple[str, ...]:
     words = tuple(str(word).strip().lower() for word in _words(raw, "logins"))
-    if not words or set(words) - set(_LOGINS) or len(set(words)) < len(words):
-        raise ValueError(f"expected some of {', '.join(_LOGINS)}, each once")
+    if not words or set(words) - set(SCHEMES) or len(set(words)) < len(words):
+        raise ValueError(f"expected some of {', '.join(SCHEMES)}, each once")
     return words
 
 

@@ -10,6 +10,10 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+#: The schemes and how people write them, strongest first: Kerberos needs no secret of ours, NTLM and Digest prove one
+#: without sending it, Basic sends it.
+SCHEMES: Mapping[str, str] = {"negotiate": "Negotiate", "ntlm": "NTLM", "digest": "Digest", "basic": "Basic"}
+
 
 @dataclass(frozen=True, slots=True)
 class Challenge:

@@ -9,7 +9,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 
-from pipway.wire.auth.base import Asked, Challenge, Login, Rejected, Unusable
+from pipway.wire.auth.base import SCHEMES, Asked, Challenge, Login, Rejected, Unusable
 
 #: Takes the token received (None at first), gives the one to send. Raises Rejected or Unusable.
 Step = Callable[[bytes | None], bytes]
@@ -40,7 +40,7 @@ class TokenScheme:
 
     def login(self, asked: Asked, offered: Sequence[Challenge] = ()) -> Login:
         """Legs on one connection. Any refusal after the proof means no (MS-NTHT §2.2.4), and it is not sent twice."""
-        shown = {"ntlm": "NTLM", "negotiate": "Negotiate"}.get(self.name, self.name)
+        shown = SCHEMES[self.name]
         step = self._begin(asked)
         received: bytes | None = None
         for leg in range(_LEGS):

@@ -169,7 +169,7 @@ async def test_a_proven_password_that_stops_being_right_is_sent_once_more(
 
 
 async def test_a_parent_that_closes_after_asking(world: World, proxy: CountingProxy, target: Target) -> None:
-    """As ISA and squid do it: reconnect, then begin (P3)."""
+    """As ISA and squid do it: reconnect, then begin."""
     proxy.close_first = True
     await used(await world.dialer(of(proxy)).dial(target))
     assert (proxy.good, proxy.bad, proxy.connections) == (1, 0, 2)
@@ -225,7 +225,7 @@ async def test_an_nt_hash_is_enough_for_ntlm(
 async def test_ntlm_cannot_pass_a_parent_that_speaks_http_1_0(
     world: World, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """P36: it closes after each answer, and says so."""
+    """It closes after each answer, and the error says so."""
     ntlm_users(tmp_path, monkeypatch, "", "alice", RIGHT)
     async with CountingProxy("ntlm", version="1.0") as proxy:
         with pytest.raises(NoWayOut) as caught:

@@ -48,7 +48,7 @@ def test_parts(text: str, host: str, port: int, authority: str, target: str) -> 
     ],
 )
 def test_userinfo_becomes_a_header_and_leaves_the_address(userinfo: str, pair: str) -> None:
-    """RFC 7617 §2 and P44: percent-decoded, split at the last @, UTF-8; shown nowhere."""
+    """RFC 7617 §2: percent-decoded, split at the last @, UTF-8; shown nowhere."""
     url = Url.parse(f"https://{userinfo}@files.example/x?sig=1")
     assert url.authorization == "Basic " + base64.b64encode(pair.encode()).decode()
     assert str(url) == "https://files.example/x?sig=1"

@@ -156,7 +156,7 @@ async def test_ntlm_challenges_that_are_rubbish(world: World) -> None:
 
 
 async def test_an_ntlm_login_that_is_cut_begins_again_once(world: World) -> None:
-    """P6."""
+    """As cntlm does it; a second time it would never end."""
     challenge = "NTLM TlRMTVNTUAACAAAAAAAAADgAAAAFgokCAAAAAAAAAAAAAAAAAAAAADgAAAAKALpHAAAADw=="
     asking, cut = Say(refusal("NTLM")), Say(refusal(challenge, extra="Connection: close\r\n"), then="close")
     proxy, error = await through(world, asking, cut)
@@ -174,7 +174,7 @@ async def test_silence_is_the_callers_deadline(world: World) -> None:
 
 
 async def test_the_target_is_named_as_it_is(world: World) -> None:
-    """P39: never looked up here; IPv6 in brackets."""
+    """Never looked up here; IPv6 in brackets (RFC 9110 §9.3.6)."""
     async with RudeProxy([Say(OK)]) as proxy:
         for target in (FILES, Target("2001:db8::1", 443)):
             await (await world.dialer(proxy.parent()).dial(target)).aclose()

@@ -66,7 +66,7 @@ class ViaHttp:
     async def _by_login(self, target: Target) -> Stream:
         stream = await self._connect()
         try:
-            async with self._login.conversation(await self._asked(stream, "CONNECT", str(target))) as talk:
+            async with self._login.conversation(self._asked(stream, "CONNECT", str(target))) as talk:
                 return await self._tunnel(stream, target, talk)
         except BaseException:
             await stream.aclose()
@@ -99,7 +99,7 @@ class ViaHttp:
         url = f"http://{self._parent.target}/"
         stream = await self._connect()
         try:
-            async with self._login.conversation(await self._asked(stream, "GET", url)) as talk:
+            async with self._login.conversation(self._asked(stream, "GET", url)) as talk:
                 for _ in range(_LEGS):
                     head, open_still = await self._greet(stream, url, await talk.value())
                     if not open_still:
@@ -151,17 +151,17 @@ class ViaHttp:
         self._trace.emit("parent.connected", parent=self._parent.address, tls=stream.info.tls or "")
         return stream
 
-    async def _asked(self, stream: Stream, method: str, uri: str) -> Asked:
-        return Asked(method, uri, await self._channel(stream), self._parent.scheme == "https")
+    def _asked(self, stream: Stream, method: str, uri: str) -> Asked:
+        return Asked(method, uri, self._channel(stream), self._parent.scheme == "https")
 
-    async def _channel(self, stream: Stream) -> bytes:
+    def _channel(self, stream: Stream) -> bytes:
         """What binds a login to the TLS leg (RFC 5929 §4); nothing on a clear leg."""
         certificate = stream.info.certificate
         return channel_binding(certificate) if self._parent.scheme == "https" and certificate else b""
 
     async def _forwarding(self) -> Stream:
         stream = await self._connect()
-        forward = Forwarding(self._login, channel=await self._channel(stream), protected=self._parent.scheme == "https")
+        forward = Forwarding(self._login, channel=self._channel(stream), protected=self._parent.scheme == "https")
         info = replace(stream.info, hops=(*stream.info.hops, str(self._parent)), forward=forward)
         return Around(stream, info, forward.aclose)
 

@@ -1,8 +1,8 @@
 """Through a SOCKS proxy: versions 4, 4a, 5 with names looked up here, and 5h where the proxy looks them up.
 
 A dialer around a dialer. The handshakes are `wire.socks4` and `wire.socks5`; this carries their bytes, lets a password
-pass only through `gate`, and says which proxy refused what. It never looks a name up for socks4a and socks5h (P39 of
-the protocol notes: whoever sits behind a proxy often cannot).
+pass only through `gate`, and says which proxy refused what. It never looks a name up for socks4a and socks5h:
+whoever sits behind a proxy often cannot.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pipway.wire.responses import End, Event, Head, ResponseReader, render_request
 
-_BODY = 65536  # bytes of a refusal's body worth reading to keep its connection (P5 of HTTP login: read, drop, go on)
+_BODY = 65536  # bytes of a refusal's body worth reading to keep its connection
 
 
 @dataclass(frozen=True, slots=True)

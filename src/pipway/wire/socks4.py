@@ -1,6 +1,8 @@
 """SOCKS 4 and 4a from the client's side: one request, one reply of eight bytes, no password.
 
-`dial.via_socks` drives the generator as that of `socks5`. 4 takes addresses only, 4a takes names too.
+`dial.via_socks` drives the generator as that of `socks5`. 4 takes addresses only, 4a takes names too. No RFC has them;
+all follow Ying-Da Lee's memos "SOCKS: A protocol for TCP proxy across firewalls" and "SOCKS 4A: A Simple Extension to
+SOCKS 4 Protocol".
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ LOGIN_VERSION = 1
 _VERSION, _CONNECT, _NONE, _PASSWORD, _NO_METHOD = 5, 1, 0, 2, 0xFF
 _IPV4, _NAME, _IPV6 = 1, 3, 4
 
-#: RFC 1928 §6: reply → code, words, whether another parent may do better
+#: RFC 1928 §6: reply → code, words
 _REPLIES = {
     1: ("parent-failed", "it failed without saying why"),
     2: ("parent-forbids", "its rules forbid it"),

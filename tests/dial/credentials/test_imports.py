@@ -57,7 +57,7 @@ def test_cntlm(tmp_path: Path, secret: str, kind: str) -> None:
 
 
 def test_cntlms_own_hash_cannot_be_used_and_it_says_so(tmp_path: Path) -> None:
-    """P13: PassNTLMv2 is not the NT hash."""
+    """PassNTLMv2 is not the NT hash."""
     found = read_configuration(written(tmp_path, CNTLM.format(secret="PassNTLMv2\t" + "0" * 32)))
     assert found.credentials == ()
     assert "PassNTLMv2" in found.remarks[0]

@@ -78,7 +78,7 @@ async def test_every_kind_of_proxy(tmp_path: Path) -> None:
 
 
 async def test_credentials_go_only_to_proxies_that_a_person_named(tmp_path: Path) -> None:
-    """P43: a PAC file from the network must not collect passwords."""
+    """A PAC file from the network must not collect passwords."""
     named, stranger = await ways(answering(tmp_path, "PROXY proxy.example:8080; PROXY proxy.example:8081"))
     assert named.hops == (NAMED,)
     assert stranger.hops == (Parent("http", "proxy.example", 8081),)

@@ -39,7 +39,7 @@ from pipway.dial.route.no_proxy import NoProxy
 from pipway.dial.route.plan import DIRECT, Decider, Way
 from pipway.dial.route.router import Router
 from pipway.dial.route.system import System, system_settings
-from pipway.dial.route.table import Parents, Routes, Rule, route_pattern
+from pipway.dial.route.table import Parents, Route, Routes, route_pattern
 from pipway.dial.spare import Spares
 from pipway.dial.trust import Trust
 from pipway.dial.url import Origin
@@ -218,15 +218,15 @@ def _deciders(settings: Settings, pac: Pac | None, no_proxy: NoProxy, variables:
     deciders: list[Decider] = []
     origins = settings.origins
     if settings.routes:
-        rules = [
-            Rule(
+        routes = [
+            Route(
                 tuple(route_pattern(text) for text in route.match),
                 tuple(_way(way, settings) for way in route.via if way[0].url != "refuse"),
                 route.fastest,
             )
             for route in settings.routes
         ]
-        deciders.append(Routes(rules, source=origins.get("routes", "settings")))
+        deciders.append(Routes(routes, source=origins.get("routes", "settings")))
     excepted_by = f"no_proxy ({origins.get('outbound.no_proxy', 'default')})"
     if pac is not None:  # it chooses; `parent.url` then only says who may be given credentials
         deciders.append(pac)

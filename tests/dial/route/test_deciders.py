@@ -10,7 +10,7 @@ from pipway.dial.route.environment import Environment
 from pipway.dial.route.no_proxy import NoProxy
 from pipway.dial.route.plan import DIRECT, Plan, Way
 from pipway.dial.route.system import System, SystemSettings, gnome_settings
-from pipway.dial.route.table import Parents, Routes, Rule, route_pattern
+from pipway.dial.route.table import Parents, Route, Routes, route_pattern
 from pipway.errors import UsageError
 
 FILES, CLEAR = Target("files.example", 443), Target("files.example", 80, clear=True)
@@ -18,13 +18,13 @@ ONE = Way((Parent("http", "one.example", 8080, named=True),))
 TWO = Way((Parent("http", "two.example", 8080, named=True),))
 
 
-def rule(*patterns: str, ways: tuple[Way, ...] = (ONE,), fastest: bool = False) -> Rule:
-    return Rule(tuple(map(route_pattern, patterns)), ways, fastest)
+def route(*patterns: str, ways: tuple[Way, ...] = (ONE,), fastest: bool = False) -> Route:
+    return Route(tuple(map(route_pattern, patterns)), ways, fastest)
 
 
 async def test_the_first_route_that_matches_decides() -> None:
     routes = Routes(
-        [rule("=files.example", ways=(DIRECT,)), rule("*.example", fastest=True), rule("bad.test", ways=())],
+        [route("=files.example", ways=(DIRECT,)), route("*.example", fastest=True), route("bad.test", ways=())],
         source="pipway.toml:3",
     )
     assert await routes.decide(FILES) == Plan((DIRECT,), "route 1 (=files.example) in pipway.toml:3")

@@ -15,7 +15,7 @@ from pipway.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Route:
     """One route. No ways: whatever matches is refused."""
 
     patterns: tuple[Pattern, ...]
@@ -26,17 +26,17 @@ class Rule:
 class Routes:
     """Conforms to `plan.Decider`."""
 
-    def __init__(self, rules: Sequence[Rule], *, source: str) -> None:
+    def __init__(self, routes: Sequence[Route], *, source: str) -> None:
         """`source` is where a person finds them: pipway.toml:12."""
-        self._rules = tuple(rules)
+        self._routes = tuple(routes)
         self._source = source
 
     async def decide(self, target: Target) -> Plan | None:
-        """The first rule that matches."""
-        for number, rule in enumerate(self._rules, 1):
-            found = first_match(rule.patterns, target)
+        """The first route that matches."""
+        for number, route in enumerate(self._routes, 1):
+            found = first_match(route.patterns, target)
             if found is not None:
-                return Plan(rule.ways, f"route {number} ({found.text}) in {self._source}", rule.fastest)
+                return Plan(route.ways, f"route {number} ({found.text}) in {self._source}", route.fastest)
         return None
 
 

@@ -172,15 +172,16 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """Which way a request takes: routes, then parents, then a PAC file, the environment, the system, direct."""
+    """Which way a request takes: routes, then the PAC file or else the parents, the environment, the system, direct."""
 
     no_proxy: str = _setting(
         TEXT, "localhost,127.0.0.0/8,::1", "Targets reached without `parent.url` and `pac`; `none` for no exception.",
         variable="PIPWAY_NO_PROXY", argument="--no-proxy",
     )  # fmt: skip
     pac: str = _setting(
-        TEXT, "", "A proxy auto-configuration file: a path or an http(s) URL.", variable="PIPWAY_PAC", argument="--pac"
-    )
+        TEXT, "", "A proxy auto-configuration file: a path or an http(s) URL. It chooses; `parent.url` then only says "
+        "which of its proxies may be given credentials.", variable="PIPWAY_PAC", argument="--pac",
+    )  # fmt: skip
     pac_refresh: float = _setting(DURATION, 30 * MINUTE, "How long a PAC file from a URL is used without asking again.")
     environment: bool = _setting(
         SWITCH, True, "Follow http_proxy, https_proxy, all_proxy and no_proxy when nothing above decides."

@@ -102,23 +102,23 @@ def _parent(text: str) -> Parent:
     return Parent(url.scheme, url.host, url.port, url.user, named=True)
 
 
-def _typed(parent: Parent, *, stdin: bool, twice: bool) -> str:
+def _typed(parent: Parent, *, stdin: bool) -> str:
     if stdin:
         return checked(sys.stdin.readline().removesuffix("\n").removesuffix("\r"))
     if not sys.stdin.isatty():
         raise UsageError("no-terminal", "there is no terminal to type the password on", fix="pipe it in with --stdin")
     first = checked(getpass(f"Password of {parent.user} at {parent.address}: "))
-    if twice and getpass("Once more: ") != first:
+    if getpass("Once more: ") != first:
         raise UsageError("passwords-differ", "the two passwords differ", fix="try again")
     return first
 
 
-def _credential(parent: Parent, password: str, *, hashed: bool, origin: str = "") -> Credential:
+def _credential(parent: Parent, password: str, *, hashed: bool) -> Credential:
     assert parent.user is not None  # _parent demands one
     if not hashed:
-        return Credential(parent.user, password=password, origin=origin)
+        return Credential(parent.user, password=password)
     try:
-        return Credential(parent.user, nt_hash=nt_hash(password), origin=origin)
+        return Credential(parent.user, nt_hash=nt_hash(password))
     except Unusable as error:
         raise UsageError("no-nt-hash", "the NT hash cannot be made", why=error.why, fix=error.fix) from None
 
@@ -135,7 +135,7 @@ def add(
     parents = [_parent(url) for url in urls]
     if keytab is not None and not keytab.is_file():
         raise UsageError("no-keytab", f"there is no file {keytab}", fix="give the keytab's path")
-    password = "" if keytab is not None else _typed(parents[0], stdin=stdin, twice=True)
+    password = "" if keytab is not None else _typed(parents[0], stdin=stdin)
     for parent in parents:
         if keytab is not None:
             credential = Credential(parent.user or "", keytab=keytab.absolute())
@@ -151,7 +151,7 @@ def rotate(url: Url, stdin: Stdin = False, hashed: Hashed = False, place: Where 
     parent = _parent(url)
     places = _places()
     place = place or _same_place(places, key_of(parent))
-    credential = _credential(parent, _typed(parent, stdin=stdin, twice=True), hashed=hashed)
+    credential = _credential(parent, _typed(parent, stdin=stdin), hashed=hashed)
     kept = places.store(key_of(parent), credential, place)
     _memory().forget(parent.user)
     print(f"replaced the {credential.kind} of {parent.user} at {parent.address} in the {kept.name}")

@@ -11,7 +11,7 @@ import pytest
 from tests.lab.daemon import Daemon
 from tests.lab.kerberos import Kdc
 from tests.lab.others import Dante, Microsocks, Stunnel, Tinyproxy
-from tests.lab.squid import BasicSquid, DigestSquid, KerberosSquid, NtlmSquid, Squid
+from tests.lab.squid import BasicSquid, DigestSquid, KerberosSquid, NtlmSquid
 from tests.lab.winbind import Winbind
 
 D = TypeVar("D", bound=Daemon)
@@ -34,12 +34,6 @@ def lab_folder() -> Iterator[Callable[[str], Path]]:
 
         Path(base).chmod(0o711)
         yield folder
-
-
-@pytest.fixture(scope="session")
-def plain_squid(lab_folder: Callable[[str], Path]) -> Iterator[Squid]:
-    """Without a login."""
-    yield from _running(Squid(lab_folder("plain")))
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ class TokenScheme:
     """Conforms to `base.Scheme`; `begin` makes a new context for each connection (never reuse a token: replay)."""
 
     per_connection = True
+    blocking = True  # a KDC is asked, or a library loaded
     ready = True
 
     def __init__(
@@ -29,12 +30,10 @@ class TokenScheme:
         name: str,
         begin: Callable[[Asked], Step],
         *,
-        blocking: bool = True,
         better: Callable[[], Unusable | None] = lambda: None,
     ) -> None:
         """`name` is ntlm or negotiate. `better`: why a better token than the one that was refused was not to be had."""
         self.name = name
-        self.blocking = blocking
         self._begin = begin
         self._better = better
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -24,9 +24,9 @@ class Say:
 
 @dataclass
 class RudeProxy:
-    """Start it with `async with`. The last answer is repeated for ever."""
+    """Start it with `async with`. The last answer is repeated for ever; or a function answers each request."""
 
-    answers: Sequence[Say]
+    answers: Sequence[Say] | Callable[[bytes], Say]
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
 
@@ -51,6 +51,11 @@ class RudeProxy:
         """Requests that carried a login."""
         return sum(b"proxy-authorization" in request.lower() for request in self.requests)
 
+    def _say(self) -> Say:
+        if callable(self.answers):
+            return self.answers(self.requests[-1])
+        return self.answers[min(len(self.requests), len(self.answers)) - 1]
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._open.add(writer)
@@ -58,7 +63,7 @@ class RudeProxy:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 while True:
                     self.requests.append(await reader.readuntil(b"\r\n\r\n"))
-                    say = self.answers[min(len(self.requests), len(self.answers)) - 1]
+                    say = self._say()
                     for start in range(0, len(say.data), say.piece):
                         writer.write(say.data[start : start + say.piece])
                         await writer.drain()

@@ -38,10 +38,12 @@ class Around:
 
     async def aclose(self) -> None:
         """Close at once, both ways; never raises."""
-        await self._inner.aclose()
-        if self._ended is not None:
-            ended, self._ended = self._ended, None
-            await ended()
+        try:
+            await self._inner.aclose()
+        finally:  # whoever closes may be cancelled, and others wait for what ends here
+            if self._ended is not None:
+                ended, self._ended = self._ended, None
+                await ended()
 
 
 class Early(Around):

@@ -12,6 +12,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipway.dial.credentials.base import Credential
@@ -42,6 +43,10 @@ class Standing:
     state: str  #: proven, rejected, unanswered
     why: str = ""
 
+    def is_of(self, user: str, parent: Parent) -> bool:
+        """Whether it is this user's at this parent."""
+        return (self.user, self.parent) == (user, parent.address)
+
 
 class Attempt:
     """One logon. Call `sending` before the secret leaves, then `accepted` or `rejected`; neither: nothing is known."""
@@ -53,16 +58,29 @@ class Attempt:
         self._parent = parent
         self.scheme = scheme
         self._sent = False
+        self._before: Entry | None = None  # what was known before it was noted that the secret is sent
+        self._noted = False
 
     async def sending(self) -> None:
-        """Note that the secret is about to be sent."""
+        """Note that the secret is about to be sent. NoWayOut when it was refused elsewhere since `trying`."""
+        self._gate._check_refused(self._key, self._credential, self._parent)
         if not self._sent:
             self._sent = True
-            await self._gate._sending(self._key, self._credential, self._parent, self.scheme)
+            self._noted, self._before = await self._gate._sending(
+                self._key, self._credential, self._parent, self.scheme
+            )
+
+    async def unsent(self) -> None:
+        """It did not leave after all: take back what `sending` noted, and nothing that was noted before."""
+        if self._noted:
+            self._noted = False
+            await self._gate._unsent(self._key, self._before)
+        self._sent = False
 
     async def accepted(self) -> None:
-        """It was right."""
-        await self._gate._accepted(self._key, self._credential, self._parent, self.scheme)
+        """It was right. Says nothing when nothing was sent."""
+        if self._sent:
+            await self._gate._accepted(self._key, self._credential, self._parent, self.scheme)
 
     async def undecided(self) -> None:
         """It was answered, and nobody judged the secret."""
@@ -83,8 +101,9 @@ class Gate:
         self._clock = clock
         self._keys: dict[tuple[Credential, bytes], str] = {}
         self._hashing = asyncio.Lock()
-        self._proven: dict[str, Standing] = {}
-        self._last_success: dict[str, float] = {}
+        #: By secret and parent: two parents may ask two directories, and what is right here may be wrong there.
+        self._proven: dict[tuple[str, str], Standing] = {}
+        self._last_success: dict[tuple[str, str], float] = {}
         self._first: dict[str, asyncio.Lock] = {}
         self._resting: dict[str, tuple[float, NoWayOut]] = {}
 
@@ -93,16 +112,16 @@ class Gate:
         """Enter to log on. NoWayOut ("credential-rejected") when this secret must not be sent."""
         key = await self._key(credential)
         attempt = Attempt(self, key, credential, parent, scheme)
-        self._check(key, parent)
-        if self._fresh(key) or not credential.secret:
+        self._check(key, credential, parent)
+        if self._fresh(key, parent) or not credential.countable:
             yield attempt
             return
         async with self._first.setdefault(key, asyncio.Lock()):
-            self._check(key, parent)
-            proven = self._fresh(key)
+            self._check(key, credential, parent)
+            proven = self._fresh(key, parent)
             if not proven:
                 async with self._alone(key):
-                    self._check(key, parent)
+                    self._check(key, credential, parent)
                     yield attempt
         if proven:
             yield attempt
@@ -121,7 +140,7 @@ class Gate:
         return self._memory.forget(user)
 
     async def _key(self, credential: Credential) -> str:
-        if not credential.secret:
+        if not credential.countable:
             return f"{credential.user}|{credential.keytab or ''}"
         known = self._keys.get((credential, self._memory.salt())) if self._keys else None
         if known is not None:
@@ -134,22 +153,32 @@ class Gate:
                 self._keys[credential, salt] = key
             return key
 
-    def _fresh(self, key: str) -> bool:
-        """Whether the secret was right a moment ago, so that many may use it at once."""
-        return key in self._proven and self._clock() < self._last_success[key] + _FRESH
+    def _fresh(self, key: str, parent: Parent) -> bool:
+        """Whether the secret was right there a moment ago, so that many may use it at once."""
+        known = (key, parent.address)
+        return known in self._proven and 0 <= self._clock() - self._last_success[known] < _FRESH
 
-    def _check(self, key: str, parent: Parent) -> None:
+    def _check(self, key: str, credential: Credential, parent: Parent) -> None:
         resting = self._resting.get(f"{key}@{parent.address}")
         if resting is not None and self._clock() < resting[0]:
             raise resting[1]
-        entry = self._memory.find(key)
-        if entry is None:
+        entry = self._check_refused(key, credential, parent)
+        if entry is None or entry.tries < _UNANSWERED or self._fresh(key, parent):
             return
-        if entry.state == "rejected":
-            self._proven.pop(key, None)
-            raise rejected_error(entry, parent)
-        if entry.tries >= _UNANSWERED and self._clock() < entry.when + _rest(entry) and not self._fresh(key):
+        if self._clock() < entry.when + _rest(entry):
             raise unanswered_error(entry, parent)
+
+    def _check_refused(self, key: str, credential: Credential, parent: Parent) -> Entry | None:
+        """What is known of it; NoWayOut when that is a refusal."""
+        entry = self._memory.find(key)
+        if entry is not None and entry.state == "rejected":
+            self._disprove(key)
+            raise rejected_error(entry, parent, keytab=credential.keytab)
+        return entry
+
+    def _disprove(self, key: str) -> None:
+        for known in [known for known in self._proven if known[0] == key]:
+            del self._proven[known], self._last_success[known]
 
     @contextlib.asynccontextmanager
     async def _alone(self, key: str) -> AsyncIterator[None]:
@@ -161,31 +190,45 @@ class Gate:
                     return
             await asyncio.sleep(_POLL)
 
-    async def _sending(self, key: str, credential: Credential, parent: Parent, scheme: str) -> None:
+    async def _sending(
+        self, key: str, credential: Credential, parent: Parent, scheme: str
+    ) -> tuple[bool, Entry | None]:
+        """Whether it was noted on disk, and what stood there before."""
         self._trace.emit("login.tried", parent=parent.address, user=credential.user, scheme=scheme)
-        if credential.secret and not self._fresh(key):
-            await asyncio.to_thread(self._memory.sent, key, credential.user, parent.address, scheme)
+        if not credential.countable or self._fresh(key, parent):
+            return False, None
+        before = await asyncio.to_thread(self._memory.sent, key, credential.user, parent.address, scheme)
+        if before is not None and before.state == "rejected":  # by another process, this moment
+            raise rejected_error(before, parent, keytab=credential.keytab)
+        return True, before
+
+    async def _unsent(self, key: str, before: Entry | None) -> None:
+        await asyncio.to_thread(self._memory.unsent, key, before)
 
     async def _accepted(self, key: str, credential: Credential, parent: Parent, scheme: str) -> None:
-        fresh, known = self._fresh(key), key in self._proven
-        self._last_success[key] = self._clock()
-        self._proven[key] = Standing(credential.user, parent.address, scheme, "proven")
-        if not known:
+        known = (key, parent.address)
+        fresh, new = self._fresh(key, parent), known not in self._proven
+        if new:  # what the user had there before is replaced
+            for old in [old for old in self._proven if self._proven[old].is_of(credential.user, parent)]:
+                del self._proven[old], self._last_success[old]
+        self._last_success[known] = self._clock()
+        self._proven[known] = Standing(credential.user, parent.address, scheme, "proven")
+        if new:
             self._trace.emit("login.accepted", parent=parent.address, user=credential.user, scheme=scheme)
-        if credential.secret and not fresh:
+        if credential.countable and not fresh:
             await asyncio.to_thread(self._memory.settle, key)
 
     async def _undecided(self, key: str, credential: Credential) -> None:
-        if credential.secret and not self._fresh(key):
+        if credential.countable:
             await asyncio.to_thread(self._memory.settle, key)
 
     async def _rejected(self, key: str, credential: Credential, parent: Parent, scheme: str, why: str) -> NoWayOut:
-        self._proven.pop(key, None)
+        self._disprove(key)
         entry = Entry(credential.user, parent.address, scheme, "rejected", self._clock(), why)
-        if credential.secret:
+        if credential.countable:
             await _to_its_end(asyncio.to_thread(self._memory.reject, key, entry.user, entry.parent, scheme, why))
-        error = rejected_error(entry, parent)
-        if not credential.secret:
+        error = rejected_error(entry, parent, keytab=credential.keytab)
+        if not credential.countable:
             self._resting[f"{key}@{parent.address}"] = (self._clock() + _TICKET_REST, error)
         self._trace.emit("login.rejected", parent=parent.address, user=credential.user, scheme=scheme, why=why)
         return error
@@ -210,14 +253,18 @@ def scheme_name(scheme: str) -> str:
     return _NAMES.get(scheme, scheme)
 
 
-def rejected_error(entry: Entry, parent: Parent) -> NoWayOut:
+def rejected_error(entry: Entry, parent: Parent, *, keytab: Path | None = None) -> NoWayOut:
     """What everybody hears who wants to use a refused credential."""
     who = entry.user or "the ticket"
+    if keytab is not None:
+        fix = f"put the account's current keytab at {keytab}"
+    else:
+        fix = f"pipway credentials rotate {parent.account}" if entry.user else "renew the ticket with kinit"
     return NoWayOut(
         "credential-rejected",
         f"{who} was rejected by {entry.parent} ({scheme_name(entry.scheme)})",
         why=entry.why,
-        fix=f"pipway credentials rotate {parent.account}" if entry.user else "renew the ticket with kinit",
+        fix=fix,
     )
 
 

@@ -7,14 +7,14 @@ go only to parents that a person named, through `gate`, and never as Basic over 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
-from typing import Self
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from typing import Any, Self
 
 from pipway.dial.credentials.base import Credential, Credentials
 from pipway.dial.gate import Attempt, Gate, scheme_name
 from pipway.dial.parent import Parent
-from pipway.errors import NoWayOut, Unavailable
+from pipway.errors import NoWayOut, PipwayError, Unavailable
 from pipway.trace import Trace
 from pipway.wire.auth.base import Asked, Challenge, Login, Rejected, Scheme, Unusable
 from pipway.wire.auth.challenges import parse_challenges
@@ -25,6 +25,7 @@ from pipway.wire.responses import Head
 SchemeFactory = Callable[[Parent, Credential | None], Mapping[str, Scheme]]
 
 _RESTARTS = 1  # times a login may begin again because the parent closed in the middle of it
+_HELLO = "TlRMTVNTUAAB"  # NTLMSSP, NUL and 1 in base64: NEGOTIATE_MESSAGE, under whichever name
 
 
 class Logins:
@@ -57,23 +58,29 @@ class Authenticator:
         self._logins = logins
         self._credential: Credential | None = None
         self._schemes: Mapping[str, Scheme] | None = None
+        self._left: set[asyncio.Task[None]] = set()
 
     def conversation(self, asked: Asked) -> Conversation:
         """For one request. Enter it, and leave it when the request was answered or given up."""
         return Conversation(self, asked)
 
-    async def credential(self) -> Credential | None:
-        """What a person stored; None for single sign-on or nothing. Looked up each time, so that it may change."""
+    async def credential(self) -> tuple[Credential | None, Mapping[str, Scheme]]:
+        """What a person stored, None for single sign-on or nothing; and the schemes made of it.
+
+        Looked up each time, so that it may change.
+        """
         if not self.parent.named:
-            return None
+            return None, {}
         found = await self._logins.credentials.find(self.parent)
         if self._schemes is None or found != self._credential:
             self._credential, self._schemes = found, self._logins.schemes(self.parent, found)
-        return found
+        return found, self._schemes
 
-    def scheme(self, name: str) -> Scheme | None:
-        """For the credential that was looked up last."""
-        return (self._schemes or {}).get(name)
+    def leave(self, login: Coroutine[Any, Any, None]) -> None:
+        """Let a login that nobody waits for any more come to its end: a verdict counts all the same."""
+        task = asyncio.create_task(login)
+        self._left.add(task)
+        task.add_done_callback(self._left.discard)
 
     @property
     def offers(self) -> str:
@@ -109,7 +116,11 @@ class Conversation:
         if self._login is not None:
             self._login.close()
             self._login = None
-        await self._stack.aclose()
+        try:
+            if self._attempt is not None and self._harmless:
+                await self._attempt.unsent()  # refused, let pass or cut off before anything was proven
+        finally:
+            await self._stack.aclose()
 
     async def value(self) -> str:
         """The Proxy-Authorization value to send next, empty for none. NoWayOut when nothing can be tried."""
@@ -127,13 +138,18 @@ class Conversation:
         return self._scheme is not None and self._scheme.per_connection
 
     @property
+    def logged_in(self) -> bool:
+        """Whether the connection is, if what was sent last is accepted."""
+        return self.per_connection and not self._harmless
+
+    @property
     def _harmless(self) -> bool:
         """An NTLM negotiation begins with a message that holds nothing to judge (MS-NLMP §2.2.1.1)."""
-        return self._scheme is not None and self._scheme.name == "ntlm" and self._legs == 1
+        return self._value.partition(" ")[2].startswith(_HELLO)
 
     async def answered(self, head: Head) -> None:
         """Any status but 407: we were let pass (MS-NTHT §2.2.4), unless the parent failed itself. NoWayOut."""
-        if self._attempt is not None and self._scheme is not None:
+        if self._attempt is not None and self._scheme is not None and not self._harmless:
             if head.status == 401 and self._says_no(head):
                 raise await self._attempt.rejected(self._of.offers)
             info = head.header(b"proxy-authentication-info")
@@ -165,7 +181,8 @@ class Conversation:
         if self._login is None or self._scheme is None:
             await self._choose(offered, fresh=True)
             return
-        if not open_still and self.per_connection and self._continues(offered):
+        # Later than after its first message, the answer to a proof is a verdict, whatever comes with it.
+        if not open_still and self.per_connection and self._legs == 1 and self._continues(offered):
             await self._again(head, offered)
             return
         try:
@@ -195,7 +212,7 @@ class Conversation:
 
     async def _choose(self, offered: Sequence[Challenge], *, fresh: bool) -> None:
         """Begin with the strongest scheme that is offered, allowed and usable."""
-        credential = await self._of.credential()
+        credential, schemes = await self._of.credential()
         names = {challenge.scheme for challenge in offered}
         if not self._of.parent.named:
             raise self._no_way(
@@ -205,7 +222,7 @@ class Conversation:
                 f"name it: --parent {self._of.parent.scheme}://USER@{self._parent}",
             )
         for name in self._of.parent.schemes:
-            scheme = self._of.scheme(name)
+            scheme = schemes.get(name)
             if name not in names or scheme is None or name in self._unusable:
                 continue
             if name == "basic" and not self._asked.protected and not self._of.parent.basic_in_clear:
@@ -227,7 +244,7 @@ class Conversation:
         self._attempt = await self._stack.enter_async_context(
             self._of.gate.trying(who, self._of.parent, scheme=scheme.name)
         )
-        if scheme.name == "negotiate" and who.secret:
+        if scheme.name == "negotiate" and who.countable:
             await self._attempt.sending()  # its first step may show the password to a KDC
         self._login = scheme.login(self._asked, offered)
         await self._step(next)
@@ -237,20 +254,43 @@ class Conversation:
         login, scheme, attempt = self._login, self._scheme, self._attempt
         assert login is not None and scheme is not None and attempt is not None
         try:
-            self._value = (
-                await asyncio.to_thread(_advance, advance, login) if scheme.blocking else _advance(advance, login)
-            )
+            self._value = await self._in_thread(advance, login) if scheme.blocking else _advance(advance, login)
         except Rejected as error:
-            # That the password is wrong is said already; what a KDC says is news. The phrase is short of room.
-            told = [str(error)] if "KDC" in str(error) else []
-            raise await attempt.rejected("; ".join([*told, self._of.offers])) from None
+            raise await attempt.rejected(self._told(error)) from None
         self._legs += 1
+
+    async def _in_thread(self, advance: Callable[[Login], str], login: Login) -> str:
+        work = asyncio.ensure_future(asyncio.to_thread(_advance, advance, login))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # The thread goes on, and a KDC may judge the password: nobody else may try it before that is known.
+            assert self._attempt is not None
+            self._of.leave(self._ended(work, self._attempt, self._stack))
+            self._login, self._stack = None, AsyncExitStack()
+            raise
+
+    async def _ended(self, work: asyncio.Future[str], attempt: Attempt, stack: AsyncExitStack) -> None:
+        with suppress(PipwayError):  # nobody is there to be told; whoever logs in next meets the same
+            async with stack:
+                try:
+                    await work
+                except Rejected as error:
+                    await attempt.rejected(self._told(error))
+                except Unusable:
+                    pass
+                await attempt.unsent()  # says nothing after a refusal
+
+    def _told(self, error: Rejected) -> str:
+        """That the password is wrong is said already; what a KDC says is news. The phrase is short of room."""
+        return "; ".join([*([str(error)] if "KDC" in str(error) else []), self._of.offers])
 
     async def _give_up(self, error: Unusable) -> None:
         assert self._scheme is not None
         self._unusable[self._scheme.name] = error
-        if self._attempt is not None:
-            await self._attempt.undecided()
+        # A scheme that proves the secret in each request was looked at if it was sent: that is no verdict, and counts.
+        if self._attempt is not None and (self.per_connection or not self._legs):
+            await self._attempt.unsent()
         await self._abandon()
 
     async def _abandon(self) -> None:
@@ -314,9 +354,13 @@ class Forwarding:
     async def answered(self, head: Head) -> bool:
         """True when the same request must be sent again here; raises as `base.Forward` says."""
         talk = self._talk
+        if head.status == 407 and talk is None:  # it forgot, or does not let us in for everything
+            raise Unavailable(
+                "parent-reconnect", f"{self._of.parent.address} asks a connection for a login that was logged in"
+            )
         if head.status != 407 or talk is None:
             if talk is not None:
-                self._let_in = talk.per_connection and head.status < 500
+                self._let_in = talk.logged_in and head.status < 500
                 await talk.answered(head)
                 self._talk = None
             return False

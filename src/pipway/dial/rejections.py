@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -45,7 +45,7 @@ class Rejections:
         self._folder = folder
         self._file = folder / "rejected.json"
         self._now = now
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[int, int, int] | None = None
         self._salt = b""
         self._entries: dict[str, Entry] = {}
 
@@ -67,12 +67,23 @@ class Rejections:
         self._refresh()
         return sorted(self._entries.values(), key=lambda entry: entry.when)
 
-    def sent(self, key: str, user: str, parent: str, scheme: str) -> None:
-        """Note, before it happens, that a secret is being sent."""
+    def sent(self, key: str, user: str, parent: str, scheme: str) -> Entry | None:
+        """Note, before it happens, that a secret is being sent; a refusal stays one. Gives what was known before."""
         with self._changing():
             old = self._entries.get(key)
-            tries = old.tries + 1 if old else 1
-            self._entries[key] = Entry(user, parent, scheme, "trying", self._now(), "", tries)
+            if old is None or old.state != "rejected":
+                tries = old.tries + 1 if old else 1
+                self._entries[key] = Entry(user, parent, scheme, "trying", self._now(), "", tries)
+            return old
+
+    def unsent(self, key: str, before: Entry | None) -> None:
+        """It was not sent after all: what was known before holds again, unless more became known meanwhile."""
+        with self._changing():
+            if (entry := self._entries.get(key)) is not None and entry.state == "trying":
+                if before is None:
+                    del self._entries[key]
+                else:
+                    self._entries[key] = before
 
     def reject(self, key: str, user: str, parent: str, scheme: str, why: str) -> None:
         """Note that it was refused."""
@@ -86,10 +97,13 @@ class Rejections:
                 if (entry := self._entries.get(key)) is not None and entry.state == "trying":
                     del self._entries[key]
 
-    def forget(self, user: str | None = None) -> int:
-        """Forget a user's refusals, or everybody's: a person says so. Gives how many there were."""
+    def forget(self, user: str | None = None, *, but: Collection[str] = ()) -> int:
+        """Forget a user's refusals, or everybody's: a person says so. Gives how many there were.
+
+        `but` are the keys of secrets that he did not speak of.
+        """
         with self._changing():
-            gone = [key for key, entry in self._entries.items() if user in (None, entry.user)]
+            gone = [key for key, entry in self._entries.items() if user in (None, entry.user) and key not in but]
             for key in gone:
                 del self._entries[key]
         return len(gone)
@@ -132,11 +146,12 @@ class Rejections:
         try:
             status = self._file.stat()
         except FileNotFoundError:
-            self._seen, self._entries = None, {}
+            if self._seen is not None:  # another thread may be about to write the first entry
+                self._seen, self._entries = None, {}
             return
         except OSError as error:
             raise self._broken(error.strerror or "it cannot be read") from None
-        mark = (status.st_mtime_ns, status.st_ino)
+        mark = (status.st_mtime_ns, status.st_ino, status.st_size)
         if mark == self._seen:
             return
         try:
@@ -165,7 +180,7 @@ class Rejections:
             status = self._file.stat()
         except OSError as error:
             raise self._broken(error.strerror or "it cannot be written") from None
-        self._entries, self._seen = kept, (status.st_mtime_ns, status.st_ino)
+        self._entries, self._seen = kept, (status.st_mtime_ns, status.st_ino, status.st_size)
 
     def _broken(self, why: str) -> NoWayOut:
         return NoWayOut(

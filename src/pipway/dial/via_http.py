@@ -105,7 +105,7 @@ class ViaHttp:
                     if not open_still:
                         break
                     if head.status != 407:
-                        logged_in = talk.per_connection
+                        logged_in = talk.logged_in
                         await talk.answered(head)
                         if logged_in:
                             return stream

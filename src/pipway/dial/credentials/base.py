@@ -24,12 +24,18 @@ class Credential:
     password: str | None = field(default=None, repr=False)
     nt_hash: bytes | None = field(default=None, repr=False)  #: MD4 of the password (MS-NLMP §3.3.1); as good as it
     keytab: Path | None = None
+    edition: str = ""  #: of the keytab: another one once the file was replaced
     origin: str = ""  #: where it was found, for messages: "keyring", "PIPWAY_PARENT_PASSWORD", "the ticket cache"
 
     @property
     def secret(self) -> bool:
-        """Whether a logon with it can be refused and counted: a ticket or a keytab cannot lock an account."""
+        """Whether it is a password, or as good as one."""
         return self.password is not None or self.nt_hash is not None
+
+    @property
+    def countable(self) -> bool:
+        """Whether a logon with it can be refused and counted. A ticket cannot; a keytab that is out of date can."""
+        return self.secret or self.keytab is not None
 
     @property
     def kind(self) -> str:
@@ -40,7 +46,7 @@ class Credential:
 
     def fingerprint(self, salt: bytes) -> str:
         """Tells one user's secret from another without revealing it (scrypt, some 50 ms: call it in a thread)."""
-        parts = (self.user.casefold(), self.password or "", (self.nt_hash or b"").hex(), str(self.keytab))
+        parts = (self.user.casefold(), self.password or "", (self.nt_hash or b"").hex(), str(self.keytab), self.edition)
         secret = "\0".join(parts).encode("utf-8", "surrogatepass")
         return hashlib.scrypt(secret, salt=salt, n=2**14, r=8, p=1, dklen=20).hex()
 
@@ -79,6 +85,7 @@ def key_of(parent: Parent) -> str:
 
 def checked(secret: str) -> str:
     """A password as it may be stored. UsageError, which does not repeat it."""
+    secret = secret.removeprefix("\ufeff")  # some editors and shells begin UTF-8 text with it
     if not secret:
         raise UsageError("empty-password", "the password is empty", fix="type it again")
     if len(secret) > _LONGEST or any(ord(char) < 32 or ord(char) == 127 for char in secret):
@@ -87,4 +94,6 @@ def checked(secret: str) -> str:
             f"a password has at most {_LONGEST} characters and no control characters",
             fix="check what was typed or piped in",
         )
+    if any("\ud800" <= char <= "\udfff" for char in secret):  # bytes that are no UTF-8
+        raise UsageError("bad-password", "the password is not UTF-8 text", fix="type or write it in UTF-8")
     return secret

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,50 @@ async def test_a_broken_keyring_lets_the_rest_work(world: World) -> None:
     assert chain.problem is not None
     world.file.put(key_of(PARENT), Credential("alice", password="x"))
     assert await password(chain) == "x"
+
+
+async def test_a_crowd_asks_once_and_an_answer_outlives_who_asked(world: World) -> None:
+    """A keyring may ask a person, and a command may cost a process: not once for each of 200 connections."""
+    may_answer = threading.Event()
+
+    class Slow(Memory):
+        def get(self, key: str) -> Credential | None:
+            assert may_answer.wait(10)
+            return super().get(key)
+
+    slow = world.keyring = Slow(alice="x")
+    chain = world.chain()
+    impatient = asyncio.create_task(chain.find(PARENT))
+    crowd = [asyncio.create_task(chain.find(PARENT)) for _ in range(200)]
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await asyncio.wait([impatient])
+    may_answer.set()
+    assert {found.password for found in await asyncio.gather(*crowd) if found} == {"x"}
+    assert await password(chain) == "x"
+    assert slow.asked == 1
+
+
+async def test_a_failure_is_told_to_all_who_asked(world: World) -> None:
+    world.command = ("no-such-program-anywhere",)
+    chain = world.chain()
+    failures = await asyncio.gather(*(chain.find(PARENT) for _ in range(3)), return_exceptions=True)
+    assert {getattr(failure, "code", failure) for failure in failures} == {"password-command-failed"}
+
+
+async def test_a_keytab_that_is_replaced_is_another_credential(world: World, tmp_path: Path) -> None:
+    keytab = tmp_path / "alice.keytab"
+    keytab.write_bytes(b"old")
+    world.file.put(key_of(PARENT), Credential("alice", keytab=keytab))
+    chain = world.chain()
+    old = await chain.find(PARENT)
+    assert old == await chain.find(PARENT)
+    keytab.write_bytes(b"newer")
+    new = await chain.find(PARENT)
+    assert old is not None
+    assert new is not None
+    assert new.keytab == old.keytab
+    assert new.fingerprint(b"salt") != old.fingerprint(b"salt")
 
 
 @pytest.mark.parametrize(

@@ -148,8 +148,10 @@ class Hanging(MemoryKeyring):
     def __init__(self) -> None:
         super().__init__()
         self.over = threading.Event()
+        self.asked = 0
 
     def get_password(self, service: str, username: str) -> str | None:
+        self.asked += 1
         self.over.wait(30)
         return None
 
@@ -186,7 +188,25 @@ def test_a_keyring_that_cannot_be_used_says_why(load: object, why: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("secret", ["", "x" * 1025, "with\nnewline", "nul\0"])
+def test_a_keyring_that_hangs_is_not_asked_by_one_thread_after_the_other() -> None:
+    backend = Hanging()
+    place = KeyringPlace(lambda: library(backend), patience=0.2)
+    for _ in range(50):
+        with pytest.raises(UsageError):
+            place.get(KEY)
+    assert backend.asked == 1
+    backend.over.set()
+    assert place._hanging is not None
+    place._hanging.join()
+    assert place.get(KEY) is None
+    assert backend.asked == 2
+
+
+def test_a_byte_order_mark_is_no_part_of_a_password() -> None:
+    assert checked("\ufeffs3cret") == "s3cret"
+
+
+@pytest.mark.parametrize("secret", ["", "\ufeff", "x" * 1025, "with\nnewline", "nul\0", "no UTF-8: \udcff"])
 def test_what_cannot_be_a_password(secret: str) -> None:
     with pytest.raises(UsageError) as caught:
         checked(secret)

@@ -42,6 +42,7 @@ class CredentialChain:
         self._trace = trace
         self._clock = clock
         self._recent: dict[str, tuple[float, Credential | None]] = {}
+        self._asking: dict[str, asyncio.Task[Credential | None]] = {}
         self._told = False
 
     async def find(self, parent: Parent) -> Credential | None:
@@ -54,12 +55,27 @@ class CredentialChain:
             return replace(given, user=parent.user)
         stored = self._file.get(key)
         if stored is not None:
-            return stored
+            return _dated(stored)
         asked, found = self._recent.get(key, (float("-inf"), None))
         if self._clock() - asked > _FRESH:
+            found = await self._answer(key, parent)
+        return _dated(found)
+
+    async def _answer(self, key: str, parent: Parent) -> Credential | None:
+        """One question for all who want to know; its answer is kept although they left."""
+        running = self._asking.get(key)
+        if running is None:
+            running = self._asking[key] = asyncio.create_task(self._ask_in_thread(key, parent))
+            running.add_done_callback(lambda done: done.cancelled() or done.exception())  # told to whoever waits
+        return await asyncio.shield(running)
+
+    async def _ask_in_thread(self, key: str, parent: Parent) -> Credential | None:
+        try:
             found = await asyncio.to_thread(self._ask, key, parent)
             self._recent[key] = (self._clock(), found)
-        return found
+            return found
+        finally:
+            del self._asking[key]
 
     def _ask(self, key: str, parent: Parent) -> Credential | None:
         try:
@@ -81,6 +97,17 @@ class CredentialChain:
     def problem(self) -> PipwayError | None:
         """Why the keyring could not be asked, if it could not."""
         return getattr(self, "_problem", None)
+
+
+def _dated(found: Credential | None) -> Credential | None:
+    """A keytab is replaced where it lies: then it is another credential."""
+    if found is None or found.keytab is None:
+        return found
+    try:
+        status = found.keytab.stat()
+    except OSError:
+        return found
+    return replace(found, edition=f"{status.st_mtime_ns}-{status.st_size}")
 
 
 def run(command: Sequence[str]) -> str:

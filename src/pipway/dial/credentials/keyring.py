@@ -38,11 +38,12 @@ class KeyringPlace:
         """`load` gives the keyring library; `patience` is how many seconds it may take to answer."""
         self._load = load
         self._patience = patience
+        self._hanging: threading.Thread | None = None
 
     def get(self, key: str) -> Credential | None:
         """What is stored for `key`."""
         text = self._asked(lambda library: library.get_password(SERVICE, key))
-        if text is None:
+        if not text:
             return None
         user = key.rpartition("@")[0]
         try:
@@ -74,7 +75,12 @@ class KeyringPlace:
         return self._asked(forget)
 
     def _asked(self, question: Callable[[ModuleType], T]) -> T:
-        """Ask in a thread of its own that may be left behind; UsageError when there is no answer."""
+        """Ask in a thread of its own that may be left behind; UsageError when there is no answer.
+
+        While one hangs no other is asked: each would cost its patience and one more thread.
+        """
+        if self._hanging is not None and self._hanging.is_alive():
+            raise _unusable(TimeoutError())
         answer: list[T] = []
         failure: list[BaseException] = []
 
@@ -91,6 +97,7 @@ class KeyringPlace:
         thread.join(self._patience)
         if answer:
             return answer[0]
+        self._hanging = thread
         raise _unusable(failure[0] if failure else TimeoutError())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,3 +93,25 @@ def test_quoting_is_undone(value: str) -> None:
 
 def test_a_token_is_not_shown() -> None:
     assert "c2VjcmV0" not in repr(parse_challenges(["NTLM c2VjcmV0"]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Basic x=y, realm=" + " " * 130_000 + ",",
+        "Basic realm" + " " * 130_000 + "x",
+        "NTLM " + "A" * 130_000 + "!",
+        "NTLM " + "A" * 65_000 + " " * 65_000 + "!",
+        'Digest a="' + "\\x" * 65_000,
+    ],
+)
+def test_long_nonsense_is_read_in_no_time(text: str) -> None:
+    """A parent's answer is read on the event loop: what takes the square of its length would stop everybody."""
+    began = time.perf_counter()
+    parse_challenges([text])
+    assert time.perf_counter() - began < 1
+
+
+def test_the_name_of_a_scheme_is_short() -> None:
+    """It is shown to people, in a reason phrase and in the log."""
+    assert parse_challenges(["A" * 41 + " x=y, NTLM"]) == (Challenge("ntlm"),)

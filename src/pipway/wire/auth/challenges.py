@@ -14,11 +14,12 @@ _FIELDS = 32
 _LENGTH = 131072  # characters of one field; Kerberos tokens of large groups reach tens of thousands
 _CHALLENGES = 32
 _PARAMS = 64
+_NAME = 40  # characters of a scheme's name; it is shown to people
 
 _SEPARATOR = re.compile(r"[\s,]*")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_TOKEN68 = re.compile(r"[0-9A-Za-z._~+/-]+=*(?=\s*(?:,|$))")
-_EQUALS = re.compile(r"\s*=\s*(?!=|\s*(?:,|$))")
+_TOKEN68 = re.compile(r"[0-9A-Za-z._~+/-]++=*+(?=\s*+(?:,|$))")
+_EQUALS = re.compile(r"\s*+=\s*+(?![=,]|$)")  # possessive: long blanks must not be tried at every length
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _VALUE = re.compile(r"[^\s,]*")
@@ -53,7 +54,8 @@ def _challenges(text: str) -> Iterator[Challenge]:
                 token, at = token68[0], token68.end()
             else:
                 at = _params(text, start, params)
-        yield Challenge(scheme[0].lower(), token, params)
+        if len(scheme[0]) <= _NAME:
+            yield Challenge(scheme[0].lower(), token, params)
         at = _skip(text, at)
 
 

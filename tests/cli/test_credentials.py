@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipway.dial.credentials.base import Credential
 from pipway.dial.rejections import Rejections
 
 SECRET = "pä s@:/word-4718"
@@ -70,6 +71,19 @@ def test_add_list_rotate_retry_remove(person: Person) -> None:
     person.run("remove", ALICE)
     assert person.run("list") == "no login is kept\n"
     assert "[no-credential]" in person.run("remove", ALICE, code=2)
+
+
+def test_rotating_one_login_does_not_free_the_old_password_of_another_parent(person: Person) -> None:
+    """It is still kept there, and would be sent again."""
+    second = ALICE.replace("proxy", "proxy2")
+    person.run("add", ALICE, second, "--stdin", text=f"{SECRET}\n")
+    memory = Rejections(person.home / "data" / "logins")
+    key = Credential("CORP\\alice", password=SECRET).fingerprint(memory.salt())
+    memory.reject(key, "CORP\\alice", "proxy.example:8080", "ntlm", "")
+    person.run("rotate", ALICE, "--stdin", text="another\n")
+    assert memory.find(key) is not None
+    person.run("rotate", second, "--stdin", text="another\n")
+    assert memory.find(key) is None
 
 
 def test_only_the_nt_hash_is_kept_where_asked(person: Person) -> None:

@@ -6,10 +6,11 @@ A secret is typed without echo or piped in, never an argument: those stand in th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from getpass import getpass
 from pathlib import Path
@@ -22,6 +23,7 @@ from pipway.dial.credentials.base import Credential, Place, checked, key_of
 from pipway.dial.credentials.file import FilePlace
 from pipway.dial.credentials.imports import Imported, read_configuration
 from pipway.dial.credentials.keyring import KeyringPlace
+from pipway.dial.failures import connect_timeout
 from pipway.dial.negotiate.ntlm import nt_hash
 from pipway.dial.parent import Parent
 from pipway.dial.rejections import Rejections
@@ -31,6 +33,8 @@ from pipway.settings import load
 from pipway.trace import Trace
 from pipway.wire.auth.base import Unusable
 from pipway.wire.proxy_url import parse_proxy_url
+
+_TEST = 60.0  # seconds for `test`: as long as it lasts, no server makes a first logon with the same secret
 
 app = typer.Typer(
     add_completion=False,
@@ -68,6 +72,15 @@ class Places:
                 return self.keyring
         self.file.put(key, credential)
         return self.file
+
+    def others(self, parent: Parent) -> Iterator[Credential]:
+        """What is kept for the same user at other parents."""
+        for entry in self.file.listed():
+            if entry.key != key_of(parent) and entry.key.rpartition("@")[0] == parent.user:
+                with contextlib.suppress(UsageError):
+                    found = self.file.get(entry.key) or self.keyring.get(entry.key)
+                    if found is not None:
+                        yield found
 
     def remove(self, key: str) -> bool:
         """Wherever it is."""
@@ -153,8 +166,18 @@ def rotate(url: Url, stdin: Stdin = False, hashed: Hashed = False, place: Where 
     place = place or _same_place(places, key_of(parent))
     credential = _credential(parent, _typed(parent, stdin=stdin), hashed=hashed)
     kept = places.store(key_of(parent), credential, place)
-    _memory().forget(parent.user)
+    _forget_replaced(places, parent, credential)
     print(f"replaced the {credential.kind} of {parent.user} at {parent.address} in the {kept.name}")
+
+
+def _forget_replaced(places: Places, parent: Parent, credential: Credential) -> None:
+    """What was held against the user, but not against a secret that is still kept for another parent."""
+    memory = _memory()
+    if not memory.entries():
+        return
+    salt = memory.salt()
+    kept = {old.fingerprint(salt) for old in places.others(parent) if old != credential}
+    memory.forget(parent.user, but=kept - {credential.fingerprint(salt)})
 
 
 def _same_place(places: Places, key: str) -> Literal["keyring", "file"] | None:
@@ -236,8 +259,11 @@ async def _test(parent: Parent, target: str) -> str:
     way_out = outbound.build(settings, os.environ, trace)
     known = next((known for known in outbound.parents(settings) if key_of(known) == key_of(parent)), parent)
     try:
-        stream = await way_out.dialer(Way((known,))).dial(outbound.target_of(target))
-        await stream.aclose()
+        async with asyncio.timeout(_TEST):
+            stream = await way_out.dialer(Way((known,))).dial(outbound.target_of(target))
+            await stream.aclose()
+    except TimeoutError:
+        raise connect_timeout(known.target, _TEST) from None
     except Exception:
         if not accepted:
             raise

@@ -52,6 +52,7 @@ from pipway.trace import Trace
 from pipway.wire.auth.base import Unusable
 from pipway.wire.proxy_url import parse_proxy_url
 
+_LONGEST = 4096  # characters of a line that holds a password
 PASSWORD, PASSWORD_FILE, NT_HASH = "PIPWAY_PARENT_PASSWORD", "PIPWAY_PARENT_PASSWORD_FILE", "PIPWAY_PARENT_NT_HASH"
 
 
@@ -108,7 +109,7 @@ def build(settings: Settings, environ: Mapping[str, str], trace: Trace, *, typed
     }
     variables = Environment(environ if settings.outbound.environment else {})
     for url in variables.urls:
-        if url.user and url.password is not None:
+        if url.user and url.password:
             parent = Parent(url.scheme, url.host, url.port, url.user)
             given.setdefault(key_of(parent), Credential(url.user, password=url.password, origin="the environment"))
     no_proxy = NoProxy(settings.outbound.no_proxy)
@@ -197,10 +198,13 @@ def _pac(settings: Settings, trust: Trust, no_proxy: NoProxy, trace: Trace) -> P
             trace=trace,
         )
         try:
-            response = await client.request("GET", url)
-            if response.status != 200:
-                raise Unavailable("pac-unavailable", f"the PAC file's server answered {response.status}")
-            return await response.read(PAC_LONGEST), response.header("content-type") or ""
+            async with asyncio.timeout(settings.limits.first_byte):  # for all of it: everybody waits for this file
+                response = await client.request("GET", url)
+                if response.status != 200:
+                    raise Unavailable("pac-unavailable", f"the PAC file's server answered {response.status}")
+                return await response.read(PAC_LONGEST), response.header("content-type") or ""
+        except TimeoutError:
+            raise Unavailable("pac-unavailable", "the PAC file's server is too slow") from None
         finally:
             await client.aclose()
 
@@ -249,15 +253,31 @@ def _given(settings: Settings, environ: Mapping[str, str]) -> dict[str, Credenti
     """Secrets in the URLs of the settings, and in the variables that hold one for the parents' user."""
     given: dict[str, Credential] = {}
     from_environment = _from_environment(environ)
+    owner = _owner(settings) if from_environment is not None else ""
     for hop in (*settings.parent.url, *(hop for route in settings.routes for way in route.via for hop in way)):
         if hop.url in ("direct", "refuse"):
             continue
         url = parse_proxy_url(hop.url)
-        if url.user and url.password is not None:
+        if url.user and url.password:  # an empty one is none: a template whose variable was not set
             given[key_of(parent_of(hop, settings))] = Credential(url.user, password=url.password, origin="its URL")
-        elif url.user and from_environment is not None:
+        elif url.user and from_environment is not None and url.user.casefold() == owner:
             given[key_of(parent_of(hop, settings))] = replace(from_environment, user=url.user)
     return given
+
+
+def _owner(settings: Settings) -> str:
+    """Whose password the environment holds: that of the one user of the parents, or else of the routes."""
+    named = settings.parent.url or [hop for route in settings.routes for way in route.via for hop in way]
+    urls = [parse_proxy_url(hop.url) for hop in named if hop.url not in ("direct", "refuse")]
+    users = {url.user.casefold() for url in urls if url.user and not url.password}
+    if len(users) > 1:
+        raise UsageError(
+            "password-of-whom",
+            f"{PASSWORD} (or {PASSWORD_FILE}, {NT_HASH}) holds one secret, and the parents name several users",
+            why="sent for the wrong one it would be a failed logon",
+            fix="unset it, and store each with pipway credentials add",
+        )
+    return next(iter(users), "")
 
 
 def _from_environment(environ: Mapping[str, str]) -> Credential | None:
@@ -265,7 +285,8 @@ def _from_environment(environ: Mapping[str, str]) -> Credential | None:
         return Credential("", password=checked(password), origin=PASSWORD)
     if name := environ.get(PASSWORD_FILE):
         try:
-            text = Path(name).read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+            with Path(name).open(encoding="utf-8") as file:
+                text = file.readline(_LONGEST).removesuffix("\n").removesuffix("\r")
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise UsageError("password-file", f"cannot read {PASSWORD_FILE}", why=why, fix="check that path") from None

@@ -85,6 +85,15 @@ async def test_credentials_go_only_to_proxies_that_a_person_named(tmp_path: Path
     assert not stranger.hops[0].named
 
 
+async def test_a_password_in_an_answer_is_neither_sent_nor_shown(tmp_path: Path) -> None:
+    decider = pac(answering(tmp_path, "PROXY bob:s3cret@other.example:3128; DIRECT"))
+    plan = await decider.decide(FILES)
+    decider.close()
+    assert plan is not None
+    assert plan.ways[0].hops[0].user is None
+    assert "s3cret" not in repr(plan)
+
+
 async def test_an_answer_without_a_usable_proxy_is_an_error_not_direct(tmp_path: Path) -> None:
     for answer in ("", "nonsense", "PROXY", "PROXY a b c:99999"):
         with pytest.raises(PacError):
@@ -127,6 +136,48 @@ async def test_a_url_is_asked_again_after_a_while_and_the_last_good_file_is_kept
         assert plan is not None
         assert str(plan.ways[0]) == "http://first.example:1"
     assert len(asked) == 3, "a login page instead of the file is no file"
+    decider.close()
+
+
+async def test_those_who_wait_in_line_do_not_each_wait_for_a_server_that_is_down() -> None:
+    clock, asked = Clock(), 0
+
+    async def fetch(url: str) -> tuple[bytes, str]:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0)
+        raise Unavailable("first-byte-timeout", "it did not answer")
+
+    decider = pac("http://pac.example/proxy.pac", fetch=fetch, clock=clock)
+    failures = await asyncio.gather(*(decider.decide(FILES) for _ in range(20)), return_exceptions=True)
+    assert {getattr(failure, "code", failure) for failure in failures} == {"pac-unavailable"}
+    assert asked == 1
+    clock.now += 6
+    with pytest.raises(PacError):
+        await decider.decide(FILES)
+    assert asked == 2
+    decider.close()
+
+
+async def test_a_fetch_that_was_given_up_is_not_begun_again_by_the_next_one() -> None:
+    """While the server hangs, the last good file decides."""
+    clock, hang, begun = Clock(), False, asyncio.Event()
+
+    async def fetch(url: str) -> tuple[bytes, str]:
+        if hang:
+            begun.set()
+            await asyncio.get_running_loop().create_future()
+        return b"function FindProxyForURL(url, host) { return 'DIRECT'; }", ""
+
+    decider = pac("http://pac.example/proxy.pac", fetch=fetch, clock=clock)
+    assert await decider.decide(FILES) is not None
+    hang, clock.now = True, clock.now + 101
+    asking = asyncio.create_task(decider.decide(FILES))
+    await begun.wait()
+    asking.cancel()
+    await asyncio.wait([asking])
+    async with asyncio.timeout(5):
+        assert await decider.decide(FILES) is not None
     decider.close()
 
 

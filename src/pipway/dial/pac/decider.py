@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Callable, Sequence
 
@@ -16,6 +17,7 @@ from pipway.dial.pac.source import Source
 from pipway.dial.parent import Parent
 from pipway.dial.route.no_proxy import NoProxy
 from pipway.dial.route.plan import DIRECT, Plan, Way
+from pipway.redact import HIDDEN
 from pipway.trace import Trace
 from pipway.wire.proxy_url import ProxyUrl
 
@@ -148,7 +150,8 @@ class Pac:
                 fix="correct it, or name the parents with --parent instead",
             )
         ways = dict.fromkeys(DIRECT if url is None else Way((self._parent(url),)) for url in found)
-        return Plan(tuple(ways), f"the PAC file answers {answer.strip()[:120]!r}")
+        shown = re.sub(r"[^\s;]+@", f"{HIDDEN}@", answer.strip())  # some write passwords there; nobody sends them
+        return Plan(tuple(ways), f"the PAC file answers {shown[:120]!r}")
 
     def _parent(self, url: ProxyUrl) -> Parent:
         return self._allowed.get((url.host, url.port)) or Parent(url.scheme, url.host, url.port)

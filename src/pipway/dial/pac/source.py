@@ -16,6 +16,7 @@ from pipway.dial.pac.engine import PacError
 from pipway.errors import PipwayError, UsageError
 
 LONGEST = 1 << 20  # bytes
+_FAILED = 5.0  # seconds for which a failure holds: those who wait in line must not each wait for the same server
 
 #: Gets a URL's body and its Content-Type. It must not go through the PAC file itself.
 Fetch = Callable[[str], Awaitable[tuple[bytes, str]]]
@@ -41,6 +42,7 @@ class Source:
         self._text: str | None = None
         self._mark: tuple[int, int] | None = None
         self._asked = float("-inf")
+        self._failure: PacError | None = None
 
     async def text(self) -> str:
         """The file as it is now. PacError when it was never to be had."""
@@ -59,16 +61,21 @@ class Source:
         return self._text
 
     async def _from_url(self) -> str:
+        failure = self._failure
+        if failure is not None and self._clock() - self._asked < _FAILED:
+            raise PacError(failure.code, failure.what, why=failure.why, fix=failure.fix)
         if self._text is None or self._clock() - self._asked > self._refresh:
             try:
                 body, kind = await self._fetch(self.where)
                 if len(body) > LONGEST:
                     raise self._unavailable(f"it is larger than {LONGEST} bytes")
-                self._text = decode(body, kind)
+                self._text, self._failure = decode(body, kind), None
             except PipwayError as error:
                 if self._text is None:
-                    raise error if isinstance(error, PacError) else self._unavailable(error.what) from None
-            self._asked = self._clock()
+                    self._failure = error if isinstance(error, PacError) else self._unavailable(error.what)
+                    raise self._failure from None
+            finally:
+                self._asked = self._clock()
         return self._text
 
     def _unavailable(self, why: str) -> PacError:

@@ -41,6 +41,12 @@ class Kdc(Daemon):
             self._admin(f"ktadd -k {file} {principal}")
         return file
 
+    def outdated(self, person: str, file: Path) -> None:
+        """A keytab of somebody new whose password was changed since."""
+        self._admin(f"addprinc +requires_preauth -pw before {person}")
+        self._admin(f"ktadd -norandkey -k {file} {person}")
+        self._admin(f"cpw -pw {self.password} {person}")
+
     def kinit(self) -> None:
         """Get a ticket into the cache of `env`."""
         self._run("kinit", "alice", env=self.env, text=f"{self.password}\n")

@@ -6,8 +6,12 @@ KDC: call it in a thread.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import ctypes.util
+import hashlib
+import os
+import platform
 import sys
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from functools import cache
@@ -25,28 +29,37 @@ _INITIATE = 1
 _INDEFINITE = 0xFFFFFFFF
 _LONGEST = 1 << 20  # bytes of a token
 
+#: Apple's headers pack these structures as in the days of PowerPC, on Intel but not on ARM.
+_PACKED = sys.platform == "darwin" and platform.machine() == "x86_64"
 
-class _Oid(ctypes.Structure):
+
+class _Structure(ctypes.Structure):
+    if _PACKED:
+        _pack_ = 2
+        _layout_ = "ms"  # what `_pack_` always meant, said as Python 3.14 wants it
+
+
+class _Oid(_Structure):
     _fields_ = [("length", c_uint32), ("elements", c_void_p)]
 
 
-class _OidSet(ctypes.Structure):
+class _OidSet(_Structure):
     _fields_ = [("count", c_size_t), ("elements", POINTER(_Oid))]
 
 
-class _Buffer(ctypes.Structure):
+class _Buffer(_Structure):
     _fields_ = [("length", c_size_t), ("value", c_void_p)]
 
 
-class _Element(ctypes.Structure):
+class _Element(_Structure):
     _fields_ = [("key", c_char_p), ("value", c_char_p)]
 
 
-class _Store(ctypes.Structure):
+class _Store(_Structure):
     _fields_ = [("count", c_uint32), ("elements", POINTER(_Element))]
 
 
-class _Bindings(ctypes.Structure):
+class _Bindings(_Structure):
     """RFC 2744 §3.11."""
 
     _fields_ = [
@@ -73,6 +86,7 @@ def _buffer(data: bytes) -> _Buffer:
 
 
 _SPNEGO = b"\x2b\x06\x01\x05\x05\x02"  # 1.3.6.1.5.5.2 (RFC 4178)
+_KRB5 = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"  # 1.2.840.113554.1.2.2 (RFC 1964)
 _HOSTBASED = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x01\x04"  # 1.2.840.113554.1.2.1.4: HTTP@host
 _PRINCIPAL = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01"  # 1.2.840.113554.1.2.2.1: HTTP/host@REALM
 
@@ -87,6 +101,7 @@ class Gssapi:
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
         self._spnego = _oid(_SPNEGO)
+        self._krb5 = _oid(_KRB5)
 
     def name(self, text: str, *, hostbased: bool) -> _Handle:
         """Import a service's or a user's name."""
@@ -95,48 +110,69 @@ class Gssapi:
         self._call("gss_import_name", byref(_buffer(text.encode())), byref(kind), byref(handle.value))
         return handle
 
+    # Kerberos alone first, for either kind of credential. SPNEGO's own acquiring succeeds when any mechanism's does,
+    # and some systems have an NTLM one: the KDC would say no, and the proxy be shown the same wrong password. And of
+    # a keytab that the KDC refuses it says only that it found nothing to negotiate.
+
     def password_credential(self, user: str, password: str) -> _Handle:
         """A credential that gets its ticket with a password, in memory. GssError."""
-        name = self.name(user, hostbased=False)
-        handle = _Handle(self, "gss_release_cred")
-        secret = _buffer(password.encode())
-        wanted = _OidSet(1, ctypes.pointer(self._spnego))
-        self._call(
-            "gss_acquire_cred_with_password",
-            name.value,
-            byref(secret),
-            c_uint32(_INDEFINITE),
-            byref(wanted),
-            c_int(_INITIATE),
-            byref(handle.value),
-            None,
-            None,
-        )
-        ctypes.memset(ctypes.cast(secret.value, c_void_p), 0, len(password.encode()))
-        return handle
+        self._with_password(user, password, self._krb5)
+        return self._kerberos_only(self._with_password(user, password, self._spnego))
 
     def keytab_credential(self, user: str, keytab: str) -> _Handle:
         """A credential that gets its ticket with a keytab, in memory. MIT's extension, which Heimdal has too."""
+        self._with_keytab(user, keytab, self._krb5)
+        return self._kerberos_only(self._with_keytab(user, keytab, self._spnego))
+
+    def _with_password(self, user: str, password: str, mechanism: _Oid) -> _Handle:
+        name = self.name(user, hostbased=False)
+        handle = _Handle(self, "gss_release_cred")
+        encoded = password.encode()
+        secret = _buffer(encoded)
+        try:
+            self._call(
+                "gss_acquire_cred_with_password",
+                name.value,
+                byref(secret),
+                c_uint32(_INDEFINITE),
+                byref(_OidSet(1, ctypes.pointer(mechanism))),
+                c_int(_INITIATE),
+                byref(handle.value),
+                None,
+                None,
+            )
+        finally:
+            ctypes.memset(secret.value, 0, len(encoded))
+        return handle
+
+    def _with_keytab(self, user: str, keytab: str, mechanism: _Oid) -> _Handle:
         name = self.name(user, hostbased=False) if user else None
         handle = _Handle(self, "gss_release_cred")
+        # The library never forgets a cache in memory: one for each keytab, not one for each handle.
+        cache = hashlib.sha256(f"{user}\0{keytab}".encode("utf-8", "surrogateescape")).hexdigest()
         pairs = (_Element * 2)(
-            _Element(b"client_keytab", f"FILE:{keytab}".encode()),
-            _Element(b"ccache", f"MEMORY:pipway-{id(handle):x}".encode()),
+            _Element(b"client_keytab", b"FILE:" + os.fsencode(keytab)),
+            _Element(b"ccache", f"MEMORY:pipway-{cache}".encode()),
         )
-        store = _Store(2, pairs)
-        wanted = _OidSet(1, ctypes.pointer(self._spnego))
         self._call(
             "gss_acquire_cred_from",
             name.value if name else None,
             c_uint32(_INDEFINITE),
-            byref(wanted),
+            byref(_OidSet(1, ctypes.pointer(mechanism))),
             c_int(_INITIATE),
-            byref(store),
+            byref(_Store(2, pairs)),
             byref(handle.value),
             None,
             None,
         )
         return handle
+
+    def _kerberos_only(self, credential: _Handle) -> _Handle:
+        """Never let SPNEGO fall back to another mechanism (RFC 4178 §6; not every library has the function)."""
+        with contextlib.suppress(GssError):
+            only = _OidSet(1, ctypes.pointer(self._krb5))
+            self._call("gss_set_neg_mechs", credential.value, byref(only))
+        return credential
 
     def context(self, service: _Handle, credential: _Handle | None, channel: bytes) -> Context:
         """A new security context towards a service; without a credential the default ticket cache is used."""
@@ -238,17 +274,25 @@ class _ContextHandle(_Handle):
             self._gssapi._library.gss_delete_sec_context(byref(c_uint32()), byref(self.value), None)
 
 
-@cache
 def load() -> Gssapi:
     """The library of this system. Unusable, with the package to install, when there is none."""
+    found = _found()
+    if found is None:
+        raise Unusable(
+            "Kerberos needs the system's GSSAPI library, which is not here",
+            "install libgssapi-krb5-2 (Debian, Ubuntu) or krb5-libs (Fedora, RHEL), then start pipway again",
+        )
+    return found
+
+
+@cache  # that there is none, too: find_library runs compilers and linkers
+def _found() -> Gssapi | None:
     names = (_FRAMEWORK,) if sys.platform == "darwin" else _LIBRARIES
-    for name in (*names, ctypes.util.find_library("gssapi_krb5") or "", ctypes.util.find_library("gssapi") or ""):
-        try:
-            if name:
-                return Gssapi(ctypes.CDLL(name))
-        except OSError:
-            continue
-    raise Unusable(
-        "Kerberos needs the system's GSSAPI library, which is not here",
-        "install libgssapi-krb5-2 (Debian, Ubuntu) or krb5-libs (Fedora, RHEL)",
-    )
+    for name in names:
+        with contextlib.suppress(OSError):
+            return Gssapi(ctypes.CDLL(name))
+    for name in ("gssapi_krb5", "gssapi"):
+        with contextlib.suppress(OSError):
+            if path := ctypes.util.find_library(name):
+                return Gssapi(ctypes.CDLL(path))
+    return None

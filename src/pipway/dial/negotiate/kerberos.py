@@ -1,55 +1,26 @@
 """Kerberos (RFC 4559) from the ticket cache, a keytab or a password, through the system's GSSAPI.
 
-`choose` makes schemes of it. What the library says is sorted here: a wrong password is a rejection, everything else
-(no ticket, clock, unknown service, no KDC) only makes Kerberos unusable for now.
+`choose` makes schemes of it. A password or keytab that the KDC judges wrong is a rejection, asked once; everything
+else (no ticket, clock, unknown service, no KDC) only makes Kerberos unusable for now.
 """
 
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 from pipway.dial.credentials.base import Credential
+from pipway.dial.negotiate.complaints import is_verdict, understood
 from pipway.dial.negotiate.gssapi import Gssapi, GssError, load
+from pipway.dial.negotiate.patience import Patience
 from pipway.dial.parent import Parent
 from pipway.wire.auth.base import Asked, Rejected, Unusable
 from pipway.wire.auth.tokens import Step
 
 _KDC_REST = 120.0  # seconds: a KDC that does not answer costs every connection its patience
-
-#: What the library's text contains → why, fix. MIT's words, then Heimdal's.
-_UNUSABLE = (
-    (
-        ("server not found", "server unknown", "s_principal_unknown"),
-        "the KDC does not know the service {spn}",
-        "set parent.spn to the proxy's service principal, or parent.canonicalize = true",
-    ),
-    (
-        ("cannot contact any kdc", "unable to reach any kdc", "cannot find kdc", "cannot locate kdc", "find realm"),
-        "no KDC answers",
-        "check the network or VPN, and /etc/krb5.conf",
-    ),
-    (("clock skew", "time skew"), "this machine's clock differs too much from the KDC's", "set the clock"),
-    (("expired",), "the ticket has expired", "kinit"),
-    (
-        ("no kerberos credentials", "no credentials", "credentials cache", "cache file", "no such file"),
-        "there is no ticket",
-        "kinit, or store a password with pipway credentials add",
-    ),
-    (
-        ("does not specify default realm", "cannot determine realm", "default realm"),
-        "this machine knows no Kerberos realm",
-        "name the user as user@REALM, or set default_realm in /etc/krb5.conf",
-    ),
-)
-_REJECTED = (
-    ("preauthentication failed", "pre-authentication failed", "password incorrect", "decrypt integrity check"),
-    ("credentials have been revoked", "client's entry in database has expired", "password has expired"),
-)
-_NOT_THE_SECRET = ("client not found", "not found in kerberos database")
+_PATIENCE = 4.0  # seconds for the library and its KDC: less than limits.connect, so that the reason gets told
 
 
 class Kerberos:
@@ -62,15 +33,20 @@ class Kerberos:
         *,
         gssapi: Callable[[], Gssapi] = load,
         clock: Callable[[], float] = time.monotonic,
+        patience: float = _PATIENCE,
     ) -> None:
-        """Nothing is loaded or asked before the first login."""
+        """Nothing is loaded or asked before the first login. `patience` and `clock` are in seconds."""
         self._parent = parent
         self._credential = credential
         self._load = gssapi
         self._clock = clock
-        self._lock = threading.Lock()
+        self._patience = patience
+        self._asking = Patience(patience)
         self._held: Any = None
-        self._resting: tuple[float, Unusable] | None = None
+        self._rests_until = 0.0
+        self._verdicts = 0  # how often the KDC said no
+        self._verdict = ""
+        self._unheard = False  # whether the last no came after everybody had left
 
     def begin(self, asked: Asked) -> Step:
         """A step function for one connection."""
@@ -78,34 +54,101 @@ class Kerberos:
 
         def step(received: bytes | None) -> bytes:
             nonlocal context
-            if self._resting is not None and self._clock() < self._resting[0]:
-                raise self._resting[1]
-            try:
-                if context is None:
-                    context = self._context(asked.channel)
-                return self._stepped(context, received)
-            except GssError as error:
-                self._held = None
-                raise self._sorted(str(error)) from None
+            if context is not None:
+                return self._next(context, received)
+            context, token = self._first(asked.channel)
+            return token
 
         return step
 
-    @staticmethod
-    def _stepped(context: Any, received: bytes | None) -> bytes:
-        token: bytes = context.step(received)
+    def _first(self, channel: bytes) -> tuple[Any, bytes]:
+        """What a KDC may have to be asked for, and what may show it the password."""
+        if self._unheard:
+            raise self._said()
+        self._check_rest()
+        verdicts = self._verdicts
+
+        def question() -> tuple[Any, bytes]:
+            # Those who waited for their turn do not repeat what the one before them learnt.
+            self._check_rest()
+            if self._verdicts != verdicts:
+                raise self._said()
+            return self._opened(channel)
+
+        try:
+            return self._asking.ask(question, self._late)
+        except TimeoutError:
+            if self._asking.busy:
+                self._rests_until = self._clock() + _KDC_REST
+            raise self._silence() from None
+
+    def _late(self, error: BaseException | None) -> None:
+        """A no must not get lost, or the next connection would ask again with the same password."""
+        self._unheard = isinstance(error, Rejected)
+
+    def _said(self) -> Rejected:
+        self._unheard = False
+        return Rejected(f"the KDC says: {self._verdict}")
+
+    def _check_rest(self) -> None:
+        if self._clock() < self._rests_until:
+            raise self._silence()
+
+    def _silence(self) -> Unusable:
+        return Unusable(
+            f"Kerberos: no KDC answers within {self._patience:.0f} seconds",
+            "check the network or VPN, and /etc/krb5.conf",
+        )
+
+    def _opened(self, channel: bytes) -> tuple[Any, bytes]:
+        held = self._held
+        try:
+            context = self._context(channel)
+            token = context.step(None)
+        except GssError as error:
+            text = str(error)
+            # A password, or a keytab that is out of date; a ticket from the cache proves nothing of either.
+            if self._credential is not None and is_verdict(text):
+                self._held = None
+                self._verdict, self._verdicts = text, self._verdicts + 1
+                raise self._said() from None
+            complaint = understood(text, self._spn)
+            if complaint.kind not in ("service", "kdc"):
+                self._held = None
+            if complaint.kind == "expired" and held is not None:
+                return self._opened(channel)  # the ticket that was kept: get another
+            if complaint.kind == "kdc":
+                self._rests_until = self._clock() + _KDC_REST
+            raise Unusable(complaint.why, complaint.fix) from None
+        self._rests_until = 0.0
+        return context, token
+
+    def _next(self, context: Any, received: bytes | None) -> bytes:
+        """The KDC gave its ticket already: whatever the parent says now, the password is not wrong."""
+        try:
+            token: bytes = context.step(received)
+        except GssError as error:
+            complaint = understood(str(error), self._spn)
+            raise Unusable(complaint.why, complaint.fix) from None
         if not token:
-            raise Rejected("the Kerberos login was refused")
+            raise Unusable("it takes the Kerberos ticket and lets us in no more for it", "ask its administrator")
         return token
 
+    @property
+    def _spn(self) -> str:
+        return self._parent.spn or f"HTTP/{self._parent.host}"
+
     def _context(self, channel: bytes) -> Any:
+        credential = self._credential
+        if credential is not None and credential.keytab is None and credential.password is None:
+            raise Unusable("Kerberos cannot use an NT hash alone")
         gssapi = self._load()
-        with self._lock:
-            if self._held is None:
-                self._held = self._acquire(gssapi)
+        if self._held is None:
+            self._held = self._acquire(gssapi)
         service = (
             gssapi.name(self._parent.spn, hostbased=False)
             if self._parent.spn
-            else gssapi.name(f"HTTP@{self._service_host()}", hostbased=True)
+            else gssapi.name(f"HTTP@{service_host(self._parent)}", hostbased=True)
         )
         return gssapi.context(service, self._held, channel)
 
@@ -119,39 +162,20 @@ class Kerberos:
                     f"there is no keytab {credential.keytab}", "store it again with pipway credentials add --keytab"
                 )
             return gssapi.keytab_credential(principal(credential.user), str(credential.keytab))
-        if credential.password is None:
-            raise Unusable("Kerberos cannot use an NT hash alone")
+        assert credential.password is not None
+        if any("\ud800" <= char <= "\udfff" for char in credential.user + credential.password):
+            raise Unusable("Kerberos cannot carry broken UTF-8", "store the password again")
         return gssapi.password_credential(principal(credential.user), credential.password)
 
-    def _service_host(self) -> str:
-        host = self._parent.host
-        if not self._parent.canonicalize:
-            return host
-        try:
-            return socket.getaddrinfo(host, None, flags=socket.AI_CANONNAME)[0][3] or host
-        except OSError:
-            return host
 
-    def _sorted(self, text: str) -> Rejected | Unusable:
-        lowered = text.lower()
-        with_password = self._credential is not None and self._credential.password is not None
-        if with_password and any(words in lowered for group in _REJECTED for words in group):
-            return Rejected(f"the KDC says: {text}")
-        spn = self._parent.spn or f"HTTP/{self._parent.host}"
-        for patterns, why, fix in _UNUSABLE:
-            if any(words in lowered for words in patterns):
-                error = Unusable(f"Kerberos: {why.format(spn=spn)}", fix)
-                break
-        else:
-            if any(words in lowered for words in _NOT_THE_SECRET):
-                error = Unusable(f"Kerberos: {text}", "check the user's name and realm: user@REALM")
-            else:
-                error = Unusable(
-                    f"Kerberos: {text}", "pipway route HOST shows the parent; kinit and klist show the tickets"
-                )
-        if "no KDC answers" in error.why:
-            self._resting = (self._clock() + _KDC_REST, error)
-        return error
+def service_host(parent: Parent) -> str:
+    """The host of the parent's service principal. It may ask the DNS."""
+    if not parent.canonicalize:
+        return parent.host
+    try:
+        return socket.getaddrinfo(parent.host, None, flags=socket.AI_CANONNAME)[0][3] or parent.host
+    except OSError:
+        return parent.host
 
 
 def principal(user: str) -> str:

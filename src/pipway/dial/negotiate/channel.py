@@ -9,8 +9,6 @@ import hashlib
 import importlib
 from functools import lru_cache
 
-from pipway.wire.auth.base import Unusable
-
 
 @lru_cache(maxsize=16)
 def channel_binding(der: bytes) -> bytes:
@@ -22,10 +20,8 @@ def _hash_name(der: bytes) -> str:
     try:
         x509 = importlib.import_module("cryptography.x509")
         algorithm = x509.load_der_x509_certificate(der).signature_hash_algorithm
-    except ImportError:
+    except Exception:  # no cryptography, or it is stricter or older than the TLS library that took this certificate
         return "sha256"  # what nearly every certificate is signed with
-    except ValueError as error:
-        raise Unusable(f"the parent's certificate cannot be read: {error}") from None
     # Ed25519 and Ed448 name no hash, and RFC 5929 leaves the binding undefined then: SHA-256 is what others use.
-    name = algorithm.name if algorithm is not None else "sha256"
-    return "sha256" if name in ("md5", "sha1") else name
+    name = str(algorithm.name).replace("-", "_") if algorithm is not None else "sha256"
+    return name if name not in ("md5", "sha1") and name in hashlib.algorithms_available else "sha256"

@@ -33,7 +33,7 @@ def _schemes(parent: Parent, credential: Credential | None) -> Iterator[tuple[st
         negotiate = _Negotiate(parent, credential)
         yield "negotiate", TokenScheme("negotiate", negotiate.begin, better=negotiate.reason)
         if credential is not None and credential.secret:
-            yield "ntlm", TokenScheme("ntlm", ntlm(credential, parent.host))
+            yield "ntlm", TokenScheme("ntlm", ntlm(credential, parent.host, parent.spn))
     if credential is not None and credential.password is not None:
         yield "digest", Digest(credential.user, credential.password, cnonce=lambda: secrets.token_hex(16))
         yield "basic", Basic(credential.user, credential.password)
@@ -44,7 +44,7 @@ class _Negotiate:
 
     def __init__(self, parent: Parent, credential: Credential | None) -> None:
         self._kerberos = Kerberos(parent, credential)
-        self._ntlm = ntlm(credential, parent.host) if credential is not None and credential.secret else None
+        self._ntlm = ntlm(credential, parent.host, parent.spn) if credential is not None and credential.secret else None
         self._reason: Unusable | None = None
 
     def reason(self) -> Unusable | None:

@@ -34,7 +34,7 @@ class CredentialChain:
         trace: Trace,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`given` is by `key_of`, or by user alone where it holds for every parent of that user."""
+        """`given` is by `key_of`."""
         self._given = given
         self._file = file
         self._keyring = keyring
@@ -50,7 +50,7 @@ class CredentialChain:
         if parent.user is None:
             return None  # single sign-on
         key = key_of(parent)
-        given = self._given.get(key) or self._given.get(parent.user)
+        given = self._given.get(key)
         if given is not None:
             return replace(given, user=parent.user)
         stored = self._file.get(key)
@@ -65,38 +65,30 @@ class CredentialChain:
         """One question for all who want to know; its answer is kept although they left."""
         running = self._asking.get(key)
         if running is None:
-            running = self._asking[key] = asyncio.create_task(self._ask_in_thread(key, parent))
+            running = self._asking[key] = asyncio.create_task(self._ask(key, parent.user or ""))
             running.add_done_callback(lambda done: done.cancelled() or done.exception())  # told to whoever waits
         return await asyncio.shield(running)
 
-    async def _ask_in_thread(self, key: str, parent: Parent) -> Credential | None:
+    async def _ask(self, key: str, user: str) -> Credential | None:
         try:
-            found = await asyncio.to_thread(self._ask, key, parent)
+            found = await self._in_keyring(key)
+            if found is None and self._command:
+                password = await asyncio.to_thread(run, self._command)
+                found = Credential(user, password=password, origin=self._command[0])
             self._recent[key] = (self._clock(), found)
             return found
         finally:
             del self._asking[key]
 
-    def _ask(self, key: str, parent: Parent) -> Credential | None:
+    async def _in_keyring(self, key: str) -> Credential | None:
+        """What the keyring has; one that cannot be asked has nothing, and is told of once."""
         try:
-            found = self._keyring.get(key)
+            return await asyncio.to_thread(self._keyring.get, key)
         except PipwayError as error:
-            found = None
             if not self._told:
                 self._told = True
-                self._trace_later(error)
-        if found is None and self._command:
-            found = Credential(parent.user or "", password=run(self._command), origin=self._command[0])
-        return found
-
-    def _trace_later(self, error: PipwayError) -> None:
-        """Events belong to the event loop, and this runs in a thread."""
-        self._problem = error
-
-    @property
-    def problem(self) -> PipwayError | None:
-        """Why the keyring could not be asked, if it could not."""
-        return getattr(self, "_problem", None)
+                self._trace.emit("keyring.failed", code=error.code, why=error.why, fix=error.fix)
+            return None
 
 
 def _dated(found: Credential | None) -> Credential | None:

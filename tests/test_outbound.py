@@ -1,17 +1,27 @@
-"""What is made ready before the first request, and what is let go after the last."""
+"""The way out as settings describe it: what is made ready and let go, who is named, what several parents are for."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sys
 import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+import trustme
+from tests.contracts.dialer import echo, listening
+from tests.contracts.stream import serving
+from tests.servers.black_hole import black_hole
+from tests.servers.counting_proxy import CountingProxy
+from tests.servers.tiny_http import Exchange, Reply, TinyServer
 
 from pipway import outbound
 from pipway.dial.base import Target
 from pipway.dial.credentials.base import Credential
-from pipway.errors import UsageError
+from pipway.errors import PipwayError, UsageError
 from pipway.settings import load
 from pipway.trace import Trace
 
@@ -86,3 +96,92 @@ async def test_closing_ends_the_thread_of_a_pac_file(tmp_path: Path) -> None:
     await way_out.aclose()
     thread.join(10)
     assert not thread.is_alive()
+
+
+@contextlib.asynccontextmanager
+async def mute() -> AsyncIterator[str]:
+    """A parent that takes connections and never answers."""
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+        writer.close()
+
+    async with listening(hold) as target:
+        yield f"http://{target}"
+
+
+@contextlib.asynccontextmanager
+async def vanished() -> AsyncIterator[str]:
+    """A parent whose packets get lost."""
+    with black_hole() as (host, port):
+        yield f"http://{host}:{port}"
+
+
+@pytest.mark.parametrize("first", [mute, vanished])
+async def test_a_parent_that_does_not_answer_leaves_time_for_the_next(
+    first: Callable[[], contextlib.AbstractAsyncContextManager[str]], tmp_path: Path
+) -> None:
+    """On the same request, which no client's patience cuts short; the next request does not wait for it again."""
+    events: list[str] = []
+    trace = Trace()
+    trace.listen(lambda name, facts: events.append(name))
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "root.pem"))
+    server = TinyServer(hello, tls=serving(authority, "127.0.0.1"))
+    await server.start()
+    async with CountingProxy() as second, first() as url:
+        environ = {
+            "PIPWAY_PARENT": f"{url}, {second.parent(user=None)}",
+            "PIPWAY_NO_PROXY": "none",
+            "PIPWAY_LIMITS_CONNECT": "0.5s",
+            "PIPWAY_EXTRA_CA": str(tmp_path / "root.pem"),
+            "PIPWAY_DATA": str(tmp_path),
+        }
+        settings = load(environ=environ)
+        client = outbound.build(settings, environ, trace).client(settings, trace)
+        for _ in range(2):
+            response = await client.request("GET", server.origin)
+            assert await response.read(100) == b"hello"
+        await client.aclose()
+    await server.stop()
+    assert events.count("route.failed") == 1
+
+
+async def hello(exchange: Exchange) -> None:
+    await exchange.answer(Reply(body=b"hello", headers={"Connection": "close"}))
+    raise exchange.hang_up()
+
+
+@pytest.mark.parametrize(("first", "code"), [(mute, "parent-timeout"), (vanished, "parent-unreachable")])
+async def test_the_only_parent_is_named_when_it_does_not_answer(
+    first: Callable[[], contextlib.AbstractAsyncContextManager[str]], code: str, tmp_path: Path
+) -> None:
+    """Not the target, which nobody can know anything about."""
+    async with first() as url:
+        environ = {"PIPWAY_PARENT": url, "PIPWAY_LIMITS_CONNECT": "0.2s", "PIPWAY_DATA": str(tmp_path)}
+        settings = load(environ=environ)
+        client = outbound.build(settings, environ, Trace()).client(settings, Trace())
+        with pytest.raises(PipwayError) as caught:
+            await client.request("GET", "https://files.example/")
+        await client.aclose()
+    assert caught.value.code == code
+    assert url in caught.value.what or url.removeprefix("http://") in caught.value.what
+
+
+async def test_what_holds_for_parents_holds_for_those_of_the_variables(tmp_path: Path) -> None:
+    """What the message says to do, `--basic-in-clear`, is of use where https_proxy names the parent, too."""
+    async with CountingProxy("basic") as proxy, listening(echo) as target:
+        environ = {"https_proxy": f"http://alice:{quote(proxy.password)}@{proxy.parent().address}"}
+
+        async def dial(more: dict[str, str]) -> None:
+            settings = load(environ=more | {"PIPWAY_DATA": str(tmp_path)})
+            way_out = outbound.build(settings, environ | more, Trace())
+            stream = await way_out.router.dial(Target(target.host, target.port))
+            await stream.aclose()
+            await way_out.aclose()
+
+        with pytest.raises(PipwayError) as caught:
+            await dial({})
+        assert "--basic-in-clear" in caught.value.fix
+        await dial({"PIPWAY_PARENT_BASIC_IN_CLEAR": "true"})
+        assert (proxy.good, proxy.bad) == (1, 0)

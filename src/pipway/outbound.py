@@ -50,10 +50,14 @@ from pipway.settings import Settings
 from pipway.settings.ways import Hop
 from pipway.trace import Trace
 from pipway.wire.auth.base import Unusable
-from pipway.wire.proxy_url import parse_proxy_url
+from pipway.wire.proxy_url import ProxyUrl, parse_proxy_url
 
 _LONGEST = 4096  # characters of a line that holds a password
 PASSWORD, PASSWORD_FILE, NT_HASH = "PIPWAY_PARENT_PASSWORD", "PIPWAY_PARENT_PASSWORD_FILE", "PIPWAY_PARENT_NT_HASH"
+
+
+_LOGINS = 2  # times `limits.connect` for a way through parents: the connections, and the logins after them
+_WAYS = 3  # that are waited for in turn
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,12 @@ class Outbound:
         return http.Client(
             self.router,
             trust=self.context,
-            limits=http.Limits(connect=limits.connect, first_byte=limits.first_byte, stall=limits.stall),
+            limits=http.Limits(
+                connect=limits.connect,
+                dial=limits.connect * (1 + _LOGINS * _most_ways(settings)),
+                first_byte=limits.first_byte,
+                stall=limits.stall,
+            ),
             user_agent=f"pipway/{__version__}",
             trace=trace,
             route=self.router.key,
@@ -107,7 +116,7 @@ def build(settings: Settings, environ: Mapping[str, str], trace: Trace, *, typed
     given = _given(settings, environ) | {
         key: Credential(key, password=text, origin="the prompt") for key, text in typed.items()
     }
-    variables = Environment(environ if settings.outbound.environment else {})
+    variables = Environment(environ if settings.outbound.environment else {}, parent=partial(named_parent, settings))
     for url in variables.urls:
         if url.user and url.password:
             parent = Parent(url.scheme, url.host, url.port, url.user)
@@ -125,8 +134,15 @@ def build(settings: Settings, environ: Mapping[str, str], trace: Trace, *, typed
     spares = Spares()
     ways = _Ways(settings, logins, trust, trace, spares)
     pac = _pac(settings, trust, no_proxy, trace) if settings.outbound.pac else None
-    router = Router(_deciders(settings, pac, no_proxy, variables), build=ways.dialer, trace=trace)
+    deciders = _deciders(settings, pac, no_proxy, variables)
+    router = Router(deciders, build=ways.dialer, trace=trace, limit=_LOGINS * settings.limits.connect)
     return Outbound(router, logins, trust, credentials, ways.dialer, _trust_options(settings), spares, pac)
+
+
+def _most_ways(settings: Settings) -> int:
+    """How many ways one stream may have to try; a few more where some fail at once."""
+    named = [len(settings.parent.url), *(len(route.via) for route in settings.routes)]
+    return min(_WAYS, max([1, *named, _WAYS if settings.outbound.pac else 1]))
 
 
 def credentials_file() -> Path:
@@ -167,9 +183,13 @@ def parents(settings: Settings) -> list[Parent]:
 
 def parent_of(hop: Hop, settings: Settings) -> Parent:
     """A parent as the settings describe it: what its own hop says, else what holds for all."""
-    url = parse_proxy_url(hop.url)
+    return replace(named_parent(settings, parse_proxy_url(hop.url)), **hop.options)
+
+
+def named_parent(settings: Settings, url: ProxyUrl) -> Parent:
+    """A parent that a person named, in the settings, a variable or the system's own settings."""
     common = settings.parent
-    parent = Parent(
+    return Parent(
         url.scheme,
         url.host,
         url.port,
@@ -182,7 +202,6 @@ def parent_of(hop: Hop, settings: Settings) -> Parent:
         ca=common.ca,
         client_certificate=common.client_certificate,
     )
-    return replace(parent, **hop.options)
 
 
 def _pac(settings: Settings, trust: Trust, no_proxy: NoProxy, trace: Trace) -> Pac:
@@ -241,7 +260,7 @@ def _deciders(settings: Settings, pac: Pac | None, no_proxy: NoProxy, variables:
         )
     deciders.append(variables)
     if settings.outbound.system:
-        deciders.append(System(system_settings))
+        deciders.append(System(system_settings, parent=partial(named_parent, settings)))
     return deciders
 
 

@@ -17,6 +17,7 @@ if sys.platform == "win32":
     import ctypes
     import msvcrt
     import threading
+    import winreg
 else:
     import fcntl
 
@@ -51,6 +52,24 @@ def sync_directory(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def proxy_exceptions() -> list[str]:
+    """Which hosts this system's own settings reach without its proxy, as it writes them; `<local>`: without a dot."""
+    if sys.platform == "win32":
+        try:
+            with winreg.OpenKey(
+                winreg.HKEY_CURRENT_USER, r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
+            ) as key:
+                return str(winreg.QueryValueEx(key, "ProxyOverride")[0]).split(";")
+        except OSError:  # none
+            return []
+    if sys.platform == "darwin":
+        from _scproxy import _get_proxy_settings  # noqa: PLC0415  (exists there alone; urllib.request asks it too)
+
+        found = _get_proxy_settings()
+        return [*(["<local>"] if found.get("exclude_simple") else []), *filter(None, found.get("exceptions", ()))]
+    return []
 
 
 def default_data_dir() -> Path:

@@ -24,7 +24,7 @@ def test_attempts_are_bounded() -> None:
     assert Retry(attempts=3).delay(3, ERROR) is None
 
 
-@pytest.mark.parametrize("code", ["circuit-open", "upstream-refused", "offline", "stopping"])
+@pytest.mark.parametrize("code", ["circuit-open", "upstream-refused", "offline", "stopping", "parent-timeout"])
 def test_hopeless_errors_are_not_tried_again(code: str) -> None:
     assert Retry().delay(1, Unavailable(code, "no")) is None
 

@@ -37,7 +37,8 @@ _CONNECTIONS = 4  # for one request: one may die idle, and a parent may close af
 class Limits:
     """How long (seconds) and how much (bytes, hops) the client puts up with."""
 
-    connect: float = 10.0  #: name, connection and TLS together
+    connect: float = 10.0  #: name and connection, then TLS
+    dial: float = 0.0  #: for the dialer instead, where it has several ways to try
     first_byte: float = 30.0  #: from the request to the end of the response's head
     stall: float = 30.0  #: between two arrivals of body bytes
     head_bytes: int = 65536
@@ -195,19 +196,21 @@ class Client:
             raise
 
     async def _connect(self, origin: Origin) -> Stream:
-        """Dial, and speak TLS where the scheme says so, within the connect limit."""
+        """Dial, and speak TLS where the scheme says so, each within its limit."""
+        limit = self._limits.dial or self._limits.connect
         try:
-            async with asyncio.timeout(self._limits.connect):
+            async with asyncio.timeout(limit) as timer:
                 stream = await self._dialer.dial(_target(origin))
                 if origin.scheme == "http":
                     return stream
+                timer.reschedule(asyncio.get_running_loop().time() + self._limits.connect)
                 try:
                     return await stream.start_tls(await self._trust(origin), origin.host)
                 except BaseException:
                     await stream.aclose()
                     raise
         except TimeoutError:
-            raise connect_timeout(origin.target, self._limits.connect) from None
+            raise connect_timeout(origin.target, limit) from None
 
     def _failed(self, url: Url) -> Callable[[PipwayError], None]:
         return lambda error: self._emit("upstream.failed", url, code=error.code)

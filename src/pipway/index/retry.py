@@ -14,8 +14,8 @@ from email.utils import parsedate_to_datetime
 
 from pipway.errors import NoWayOut, Unavailable
 
-#: Unavailable for a reason that the next second will not change.
-HOPELESS = frozenset({"circuit-open", "upstream-refused", "offline", "stopping"})
+#: Unavailable for a reason that the next second will not change, or that a client has waited for long enough.
+HOPELESS = frozenset({"circuit-open", "upstream-refused", "offline", "stopping", "parent-timeout"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from pipway.trace import Trace
 from pipway.wire.answer import Source
 
 #: A broken transfer is tried again patiently: the client at the other end of it would have to start anew.
-PATIENT = Retry(attempts=6, first=0.25, longest=10.0, hopeless=HOPELESS - {"circuit-open"})
+PATIENT = Retry(attempts=6, first=0.25, longest=10.0, hopeless=HOPELESS - {"circuit-open", "parent-timeout"})
 
 _BREAKS = 100  # bound on all resumes of one transfer, however much progress each makes
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE)

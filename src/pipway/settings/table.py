@@ -105,7 +105,9 @@ class Ahead:
 class Limits:
     """What nobody may exceed, upstream or client."""
 
-    connect: float = _setting(DURATION, 5.0, "Upstream: how long opening a connection may take, TLS included.")
+    connect: float = _setting(
+        DURATION, 5.0, "Upstream: how long a connection may take, and TLS after it; twice that through a parent."
+    )
     first_byte: float = _setting(DURATION, 20.0, "Upstream: how long it may take until an answer begins.")
     stall: float = _setting(DURATION, 20.0, "Upstream: how long an answer may pause before it counts as broken.")
     page_bytes: int = _setting(SIZE, 32 * MIB, "Upstream: the largest project page that is read.")

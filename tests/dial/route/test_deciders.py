@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from pipway.dial.base import Target
@@ -9,7 +11,7 @@ from pipway.dial.parent import Parent
 from pipway.dial.route.environment import Environment
 from pipway.dial.route.no_proxy import NoProxy
 from pipway.dial.route.plan import DIRECT, Plan, Way
-from pipway.dial.route.system import System, SystemSettings, gnome_settings
+from pipway.dial.route.system import System, SystemSettings, gnome_settings, macos_exceptions, windows_exceptions
 from pipway.dial.route.table import Parents, Route, Routes, route_pattern
 from pipway.errors import UsageError
 
@@ -135,3 +137,32 @@ def test_gnome() -> None:
     assert found.no_proxy == "localhost,127.0.0.0/8,*.corp.example"
     assert gnome_settings(GNOME.replace("manual", "none")) is None
     assert gnome_settings("rubbish\n\n") is None
+
+
+@pytest.mark.parametrize(
+    ("read", "entries", "around", "through"),
+    [
+        (
+            windows_exceptions,
+            ["*.corp.example", "10.*", " 192.168.7.*", "https://plain.example", "<local>"],
+            ["intranet.corp.example", "10.1.2.3", "192.168.7.9", "plain.example", "printer", "127.0.0.1", "localhost"],
+            ["files.example", "192.168.8.1"],
+        ),
+        (windows_exceptions, [], ["localhost", "127.0.0.1"], ["printer"]),
+        (windows_exceptions, ["<-loopback>"], [], ["localhost", "127.0.0.1"]),
+        (
+            macos_exceptions,
+            ["*.local", "169.254/16", "10.1", "192.0.2.7", "<local>"],
+            ["mac.local", "169.254.3.4", "10.1.2.3", "192.0.2.7", "printer", "::1"],
+            ["files.example", "10.2.0.1", "192.0.2.8"],
+        ),
+        (macos_exceptions, [], ["localhost"], ["printer", "mac.local"]),
+    ],
+)
+def test_exceptions_of_the_systems(
+    read: Callable[[list[str]], str], entries: list[str], around: list[str], through: list[str]
+) -> None:
+    """As their own documentation has it; what the system reaches directly, so do we."""
+    rules = NoProxy(read(entries))
+    assert not rules.remarks
+    assert [host for host in [*around, *through] if rules.match(Target(host, 443))] == around

@@ -5,7 +5,7 @@ Lower case wins, as in curl, urllib and requests. HTTP_PROXY is ignored where a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pipway.dial.base import Target
@@ -24,14 +24,21 @@ class Variable:
     value: str = field(repr=False)
 
 
+def parent_of(url: ProxyUrl) -> Parent:
+    """A parent that a person named by writing its URL into a variable."""
+    return Parent(url.scheme, url.host, url.port, url.user or None, named=True)
+
+
 class Environment:
     """Conforms to `plan.Decider`."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], *, parent: Callable[[ProxyUrl], Parent] = parent_of) -> None:
         """UsageError, which names the variable and never its value, when one cannot be read.
 
+        `parent` makes a parent of what a variable names, with the options that hold for all.
         `remarks` says, for people, what they may not have meant.
         """
+        self._parent_of = parent
         self.remarks: list[str] = []
         self._cgi = "REQUEST_METHOD" in environ
         self._http = self._parent(environ, "http_proxy")
@@ -56,7 +63,7 @@ class Environment:
         excepted = self._no_proxy.match(target)
         if excepted is not None:
             return Plan((DIRECT,), f"excepted by {excepted.text} in {self._no_proxy_name}")
-        return Plan((Way((parent_of(url),)),), variable)
+        return Plan((Way((self._parent_of(url),)),), variable)
 
     def _parent(self, environ: Mapping[str, str], name: str) -> tuple[str, ProxyUrl] | None:
         found = self._variable(environ, name)
@@ -78,8 +85,3 @@ class Environment:
         if lower is not None:
             return Variable(name, lower) if lower else None  # set to nothing: switched off
         return Variable(name.upper(), upper) if upper else None
-
-
-def parent_of(url: ProxyUrl) -> Parent:
-    """A parent that a person named by writing its URL into a variable."""
-    return Parent(url.scheme, url.host, url.port, url.user or None, named=True)

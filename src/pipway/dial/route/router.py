@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -32,12 +33,17 @@ class Router:
         *,
         build: Callable[[Way], Dialer],
         trace: Trace,
+        limit: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`deciders` are asked in order; when none decides, it is direct. `build` makes the dialer of a way."""
+        """`deciders` are asked in order; when none decides, it is direct. `build` makes the dialer of a way.
+
+        `limit`: seconds that a way through parents may take, logins included, so that time is left for the next one.
+        """
         self._deciders = tuple(deciders)
         self._build = build
         self._trace = trace
+        self._limit = limit
         self._clock = clock
         self._dialers: dict[Way, Dialer] = {}
         self.health = Health(clock)
@@ -63,7 +69,7 @@ class Router:
         for way in self.health.order(plan.ways, equal=plan.equal):
             began = self._clock()
             try:
-                stream = await self._dialer(way).dial(target)
+                stream = await self._by(way, target)
             except (Unavailable, BadUpstream) as error:
                 failures.append((way, error))
                 if error.code not in _TARGETS_OWN or not way.hops:
@@ -75,6 +81,21 @@ class Router:
                 self._trace.emit("route.used", target=str(target), way=str(way), failed=len(failures))
             return Measured(stream, partial(self.health.carried, way)) if plan.equal else stream
         raise _told(target, failures)
+
+    async def _by(self, way: Way, target: Target) -> Stream:
+        """One way. A parent that takes connections and never answers must not use up the time of the others."""
+        try:
+            async with asyncio.timeout(self._limit if way.hops else None) as timer:
+                return await self._dialer(way).dial(target)
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            raise Unavailable(
+                "parent-timeout",
+                f"{way} did not lead to {target} within {self._limit:g} s",
+                why="it takes connections and does not answer, or its own way out is stuck",
+                fix="check that proxy, or name another one",
+            ) from None
 
     def _dialer(self, way: Way) -> Dialer:
         found = self._dialers.get(way)

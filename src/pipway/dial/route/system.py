@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import re
 import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pipway import platforms
 from pipway.dial.base import Target
+from pipway.dial.parent import Parent
 from pipway.dial.route.environment import parent_of
 from pipway.dial.route.no_proxy import NoProxy
 from pipway.dial.route.plan import DIRECT, Plan, Way
 from pipway.errors import UsageError
-from pipway.wire.proxy_url import parse_proxy_url
+from pipway.wire.proxy_url import ProxyUrl, parse_proxy_url
 
 _SECONDS = 2.0  # for asking a desktop's settings
+_LOOPBACK = ("localhost", "127.0.0.0/8", "::1")
+_SHORT_BLOCK = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3}){0,3})(?:/([0-9]{1,2}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +41,12 @@ class SystemSettings:
 class System:
     """Conforms to `plan.Decider`."""
 
-    def __init__(self, ask: Callable[[], SystemSettings | None]) -> None:
-        """`ask` may block; it is asked once, at the first target."""
+    def __init__(
+        self, ask: Callable[[], SystemSettings | None], *, parent: Callable[[ProxyUrl], Parent] = parent_of
+    ) -> None:
+        """`ask` may block; it is asked once, at the first target. `parent` is as for `Environment`."""
         self._ask = ask
+        self._parent_of = parent
         self._asked: asyncio.Future[SystemSettings | None] | None = None
 
     async def decide(self, target: Target) -> Plan | None:
@@ -55,7 +63,7 @@ class System:
         if excepted is not None:
             return Plan((DIRECT,), f"excepted by {excepted.text} in {found.source}")
         try:
-            return Plan((Way((parent_of(parse_proxy_url(url)),)),), found.source)
+            return Plan((Way((self._parent_of(parse_proxy_url(url)),)),), found.source)
         except UsageError as error:
             raise UsageError(
                 "bad-system-proxy", f"the proxy in {found.source} cannot be used", why=error.why, fix="correct it there"
@@ -65,14 +73,34 @@ class System:
 def system_settings() -> SystemSettings | None:
     """Ask this system; None when it says nothing."""
     if sys.platform == "win32":
-        return _named(urllib.request.getproxies_registry(), "Windows' internet options")
+        return _named(urllib.request.getproxies_registry(), "Windows' internet options", windows_exceptions)
     if sys.platform == "darwin":
-        return _named(urllib.request.getproxies_macosx_sysconf(), "macOS' network settings")
+        return _named(urllib.request.getproxies_macosx_sysconf(), "macOS' network settings", macos_exceptions)
     return _gnome()
 
 
-def _named(proxies: Mapping[str, str], source: str) -> SystemSettings | None:
-    return SystemSettings(proxies, "localhost,127.0.0.0/8,::1,<local>", source) if proxies else None
+def _named(proxies: Mapping[str, str], source: str, read: Callable[[Sequence[str]], str]) -> SystemSettings | None:
+    return SystemSettings(proxies, read(platforms.proxy_exceptions()), source) if proxies else None
+
+
+def windows_exceptions(entries: Sequence[str]) -> str:
+    """Windows' ProxyOverride as NO_PROXY: this machine itself is excepted unless `<-loopback>` says otherwise."""
+    words = [word.strip().rpartition("://")[2] for word in entries]
+    own = [] if "<-loopback>" in words else list(_LOOPBACK)
+    return ",".join([*own, *(word for word in words if word and word != "<-loopback>")]) or "none"
+
+
+def macos_exceptions(entries: Sequence[str]) -> str:
+    """macOS' list as NO_PROXY: `169.254/16` and `10.1` are blocks of addresses there."""
+    return ",".join([*_LOOPBACK, *(_block(word.strip()) for word in entries if word.strip())])
+
+
+def _block(word: str) -> str:
+    found = _SHORT_BLOCK.fullmatch(word)
+    if found is None:
+        return word
+    octets = found[1].split(".")
+    return f"{'.'.join([*octets, '0', '0', '0'][:4])}/{found[2] or 8 * len(octets)}"
 
 
 def _gnome() -> SystemSettings | None:

@@ -56,6 +56,21 @@ def test_cntlm(tmp_path: Path, secret: str, kind: str) -> None:
     assert "s3cret" not in found.settings + repr(found)
 
 
+@pytest.mark.parametrize(
+    ("line", "password"),
+    [
+        ('Password "pa#ss wo;rd"  # as cntlm takes it', "pa#ss wo;rd"),
+        ("Password   two words # and a remark", "two words"),
+        ('Password \t wo"rd"', 'wo"rd"'),
+        ("; Password other\n  Password mine", "mine"),
+    ],
+)
+def test_cntlms_quotes_and_remarks(tmp_path: Path, line: str, password: str) -> None:
+    """What is imported wrong would be refused by the parent, and count against the account."""
+    found = read_configuration(written(tmp_path, CNTLM.format(secret=line)))
+    assert [credential.password for _, credential in found.credentials] == [password] * 2
+
+
 def test_cntlms_own_hash_cannot_be_used_and_it_says_so(tmp_path: Path) -> None:
     """PassNTLMv2 is not the NT hash."""
     found = read_configuration(written(tmp_path, CNTLM.format(secret="PassNTLMv2\t" + "0" * 32)))

@@ -20,6 +20,9 @@ from pipway.wire.proxy_url import ProxyUrl, parse_proxy_url
 
 _LONGEST = 1 << 18  # bytes
 
+#: As cntlm reads a line: a value in quotes is taken as it is, any other ends at a #.
+_CNTLM_LINE = re.compile(r'\s*(?P<word>[A-Za-z0-9]+)\s+(?![#;])(?:"(?P<quoted>[^"]*)"|(?P<plain>[^"#][^#]*))')
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -55,9 +58,10 @@ def read_configuration(path: Path, *, px_password: Callable[[str], str | None] |
 def _cntlm(text: str) -> Imported:
     fields: dict[str, list[str]] = {}
     for line in text.splitlines():
-        word, _, value = line.strip().partition("#")[0].partition(" ") if "\t" not in line else _tabbed(line)
-        if word and value.strip():
-            fields.setdefault(word.lower(), []).append(value.strip().strip('"'))
+        if found := _CNTLM_LINE.match(line):
+            value = found["quoted"] if found["quoted"] is not None else found["plain"].strip()
+            if value:
+                fields.setdefault(found["word"].lower(), []).append(value)
     remarks: list[str] = []
     user = _last(fields, "username")
     domain = _last(fields, "domain") or _last(fields, "workgroup")
@@ -68,11 +72,6 @@ def _cntlm(text: str) -> Imported:
     credential = _cntlm_secret(fields, who, remarks)
     kept = tuple((parent, credential) for parent in parents if parent and credential)
     return Imported(kept, _settings([p for p in parents if p], _last(fields, "noproxy")), tuple(remarks))
-
-
-def _tabbed(line: str) -> tuple[str, str, str]:
-    word, *rest = line.strip().partition("#")[0].split(None, 1)
-    return word, "", rest[0] if rest else ""
 
 
 def _cntlm_secret(fields: Mapping[str, list[str]], who: str, remarks: list[str]) -> Credential | None:

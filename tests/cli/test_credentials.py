@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.contracts.dialer import echo, listening
+from tests.servers.counting_proxy import CountingProxy
 
 from pipway.dial.credentials.base import Credential
 from pipway.dial.rejections import Rejections
@@ -131,6 +134,41 @@ def test_what_is_refused(person: Person, arguments: tuple[str, ...], text: str, 
 def test_test_asks_first(person: Person) -> None:
     person.run("add", ALICE, "--stdin", text=f"{SECRET}\n")
     assert "Go on?" in person.run("test", ALICE, text="n\n", code=1)
+
+
+def test_the_refusals_of_a_server_with_a_data_folder_of_its_own(person: Person) -> None:
+    """What a message of that server says to do must work there."""
+    folder = person.home / "elsewhere"
+    Rejections(folder / "logins").reject("k", "CORP\\alice", "proxy.example:8080", "ntlm", "it offers NTLM")
+    person.run("add", ALICE, "--stdin", text=f"{SECRET}\n")
+    assert "rejected" not in person.run("list")
+    assert "rejected" in person.run("list", "--data", str(folder))
+    assert "nothing was held" in person.run("retry", ALICE)
+    config = person.home / "pipway.toml"
+    config.write_text(f'data = "{folder}"\n')
+    person.environ = {name: value for name, value in person.environ.items() if name != "PIPWAY_DATA"}
+    assert "may be tried again" in person.run("retry", ALICE, "--config", str(config))
+
+
+async def test_test_logs_in_once_and_as_the_settings_say(person: Person) -> None:
+    """A parent that the settings do not name is tried with the options that hold for all."""
+
+    async def run(*arguments: str, code: int = 0) -> str:
+        return await asyncio.to_thread(person.run, "test", url, "--yes", *arguments, code=code)
+
+    async with CountingProxy("basic", password=SECRET) as proxy:
+        url = f"alice@{proxy.parent().address}"
+        await asyncio.to_thread(person.run, "add", url, "--stdin", text=f"{SECRET}\n")
+        assert "--basic-in-clear" in await run(code=1)
+        assert proxy.good == 0
+        assert "did not refuse alice (basic), and could not reach index.example" in await run("--basic-in-clear")
+        async with listening(echo) as target:
+            assert "alice was let in by" in await run("--basic-in-clear", "--target", str(target))
+        assert (proxy.good, proxy.bad) == (2, 0)
+        proxy.password = "changed meanwhile"
+        assert "[credential-rejected]" in await run("--basic-in-clear", code=1)
+        assert "[credential-rejected]" in await run("--basic-in-clear", code=1)
+        assert (proxy.good, proxy.bad) == (2, 1)
 
 
 def test_import(person: Person) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from getpass import getpass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -28,11 +28,11 @@ from pipway.dial.negotiate.ntlm import nt_hash
 from pipway.dial.parent import Parent
 from pipway.dial.rejections import Rejections
 from pipway.dial.route.plan import Way
-from pipway.errors import UsageError
-from pipway.settings import load
+from pipway.errors import PipwayError, UsageError
+from pipway.settings import Settings, load
 from pipway.trace import Trace
 from pipway.wire.auth.base import Unusable
-from pipway.wire.proxy_url import parse_proxy_url
+from pipway.wire.proxy_url import ProxyUrl, parse_proxy_url
 
 _TEST = 60.0  # seconds for `test`: as long as it lasts, no server makes a first logon with the same secret
 
@@ -50,6 +50,8 @@ Hashed = Annotated[bool, typer.Option("--nt-hash", help="Keep only its NT hash; 
 Where = Annotated[
     Literal["keyring", "file"] | None, typer.Option("--place", help="Where to keep it; by default where there is one.")
 ]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The settings file of the server.")]
+Data = Annotated[str | None, typer.Option("--data", metavar="DIR", help="The data folder of the server.")]
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,14 @@ def _places() -> Places:
     return Places(FilePlace(outbound.credentials_file()), KeyringPlace())
 
 
-def _memory() -> Rejections:
-    return Rejections(load(environ=os.environ).data / "logins")
+def _settings(config: Path | None, data: str | None, **more: Any) -> Settings:
+    """Those of the server: refusals are remembered in its data folder."""
+    arguments = {name: value for name, value in {"data": data, **more}.items() if value is not None}
+    return load(config=config, environ=os.environ, arguments=arguments)
+
+
+def _memory(settings: Settings) -> Rejections:
+    return Rejections(settings.data / "logins")
 
 
 def _parent(text: str) -> Parent:
@@ -159,20 +167,27 @@ def add(
 
 
 @app.command()
-def rotate(url: Url, stdin: Stdin = False, hashed: Hashed = False, place: Where = None) -> None:
+def rotate(
+    url: Url,
+    stdin: Stdin = False,
+    hashed: Hashed = False,
+    place: Where = None,
+    config: Config = None,
+    data: Data = None,
+) -> None:
     """Replace a password that changed; servers that run use the new one at once."""
     parent = _parent(url)
+    memory = _memory(_settings(config, data))
     places = _places()
     place = place or _same_place(places, key_of(parent))
     credential = _credential(parent, _typed(parent, stdin=stdin), hashed=hashed)
     kept = places.store(key_of(parent), credential, place)
-    _forget_replaced(places, parent, credential)
+    _forget_replaced(places, memory, parent, credential)
     print(f"replaced the {credential.kind} of {parent.user} at {parent.address} in the {kept.name}")
 
 
-def _forget_replaced(places: Places, parent: Parent, credential: Credential) -> None:
+def _forget_replaced(places: Places, memory: Rejections, parent: Parent, credential: Credential) -> None:
     """What was held against the user, but not against a secret that is still kept for another parent."""
-    memory = _memory()
     if not memory.entries():
         return
     salt = memory.salt()
@@ -191,10 +206,10 @@ def _same_place(places: Places, key: str) -> Literal["keyring", "file"] | None:
 
 
 @app.command()
-def retry(url: Url) -> None:
+def retry(url: Url, config: Config = None, data: Data = None) -> None:
     """Say that a refused login may be tried again, once: it was right all along."""
     parent = _parent(url)
-    count = _memory().forget(parent.user)
+    count = _memory(_settings(config, data)).forget(parent.user)
     print(f"{parent.user} may be tried again" if count else f"nothing was held against {parent.user}")
 
 
@@ -211,9 +226,13 @@ def remove(urls: Urls) -> None:
 
 
 @app.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False) -> None:
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    config: Config = None,
+    data: Data = None,
+) -> None:
     """Show whose logins are kept, where, and how they stand; never a secret."""
-    held = {entry.user: entry for entry in _memory().entries()}
+    held = {entry.user: entry for entry in _memory(_settings(config, data)).entries()}
     rows = []
     for entry in _places().file.listed():
         user, _, parent = entry.key.rpartition("@")
@@ -239,36 +258,47 @@ def test(
     target: Annotated[str, typer.Option(metavar="HOST", help="Whom to ask the parent for.")] = "index.example",
     again: Annotated[bool, typer.Option("--again", help="Even if this login was refused before.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    basic_in_clear: Annotated[
+        bool | None, typer.Option("--basic-in-clear", help="Allow Basic to a parent without TLS.")
+    ] = None,
+    config: Config = None,
+    data: Data = None,
 ) -> None:
     """Log in once, and say what came of it. At most one logon is made, and you are asked before."""
     parent = _parent(url)
-    memory = _memory()
+    settings = _settings(config, data, **{"parent.basic_in_clear": basic_in_clear})
     if not yes:
         typer.confirm(f"This makes one logon of {parent.user} at {parent.address}. Go on?", abort=True)
     if again:
-        memory.forget(parent.user)
-    print(asyncio.run(_test(parent, target)))
+        _memory(settings).forget(parent.user)
+    print(asyncio.run(_test(settings, parent, target)))
 
 
-async def _test(parent: Parent, target: str) -> str:
+async def _test(settings: Settings, parent: Parent, target: str) -> str:
     """One dial through the parent; raises what it raises. Being let in counts, whether the target is reached or not."""
-    settings = load(environ=os.environ)
     trace = Trace()
-    accepted: list[str] = []
-    trace.listen(lambda name, facts: accepted.append(str(facts["scheme"])) if name == "login.accepted" else None)
+    seen: dict[str, str] = {}
+    trace.listen(lambda name, facts: seen.update({name: str(facts["scheme"])}) if name.startswith("login.") else None)
     way_out = outbound.build(settings, os.environ, trace)
-    known = next((known for known in outbound.parents(settings) if key_of(known) == key_of(parent)), parent)
+    known = next((known for known in outbound.parents(settings) if key_of(known) == key_of(parent)), None)
+    known = known or outbound.named_parent(settings, ProxyUrl(parent.scheme, parent.host, parent.port, parent.user))
     try:
         async with asyncio.timeout(_TEST):
             stream = await way_out.dialer(Way((known,))).dial(outbound.target_of(target))
             await stream.aclose()
     except TimeoutError:
         raise connect_timeout(known.target, _TEST) from None
-    except Exception:
-        if not accepted:
+    except PipwayError as error:
+        if "login.accepted" in seen:
+            return f"{parent.user} was let in by {parent.address} ({seen['login.accepted']}); {target} was not reached"
+        if error.code != "parent-failed" or "login.tried" not in seen or "login.rejected" in seen:
             raise
-        return f"{parent.user} was let in by {parent.address} ({accepted[0]}); {target} was not reached"
-    return f"{parent.user} was let in by {parent.address} ({accepted[0] if accepted else 'it wants no login'})"
+        # It looks at the login first, as a rule: who is not let in is asked again and told nothing of the target.
+        return (
+            f"{parent.address} did not refuse {parent.user} ({seen['login.tried']}), and could not reach {target}; "
+            "name a host that it reaches with --target to be sure"
+        )
+    return f"{parent.user} was let in by {parent.address} ({seen.get('login.accepted', 'it wants no login')})"
 
 
 @app.command("import")

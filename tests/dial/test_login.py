@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
@@ -245,6 +246,21 @@ async def test_digest_with_each_algorithm_and_a_stale_nonce(world: World, target
     assert proxy.refusals == 3
 
 
+async def test_without_pyspnego_ntlm_says_so_and_the_rest_works(
+    world: World, proxy: CountingProxy, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "spnego", None)
+    dialer = world.dialer(of(proxy))
+    if proxy.login != "ntlm":
+        await used(await dialer.dial(target))
+        return
+    with pytest.raises(NoWayOut) as caught:
+        await dialer.dial(target)
+    assert "NTLM needs pyspnego, which cannot be loaded" in caught.value.why
+    assert "pip install" in caught.value.fix
+    assert (proxy.good, proxy.bad) == (0, 0)
+
+
 async def test_the_next_nonce_saves_the_refusal_of_a_stale_one(world: World, target: Target) -> None:
     """RFC 7616 §3.5; squid does so."""
     async with CountingProxy("digest", stale_after=2, announces=True) as proxy:
@@ -252,6 +268,17 @@ async def test_the_next_nonce_saves_the_refusal_of_a_stale_one(world: World, tar
         for _ in range(6):
             await used(await dialer.dial(target))
     assert (proxy.good, proxy.bad, proxy.refusals) == (6, 0, 1)
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_http_1_0_is_reported_once(world: World, target: Target, version: str) -> None:
+    """P36: also where it works, so that a person knows why NTLM would not."""
+    async with CountingProxy("basic", version=version) as proxy:
+        dialer = world.dialer(of(proxy))
+        for _ in range(2):
+            await used(await dialer.dial(target))
+        remarks = world.journal.facts("parent.remark")
+        assert [facts["parent"] for facts in remarks] == ([of(proxy).address] if version == "1.0" else [])
 
 
 def client_of(world: World, parent: Parent, authority: trustme.CA) -> Client:

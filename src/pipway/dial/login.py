@@ -55,6 +55,7 @@ class Authenticator:
         self.trace = logins.trace
         self.offered: tuple[Challenge, ...] = ()  #: at its last refusal; empty: it has not asked for a login yet
         self.per_connection = False  #: whether the login that works holds for a whole connection
+        self._old = False  # whether it was told that it speaks HTTP/1.0
         self._logins = logins
         self._credential: Credential | None = None
         self._schemes: Mapping[str, Scheme] | None = None
@@ -81,6 +82,13 @@ class Authenticator:
         task = asyncio.create_task(login)
         self._left.add(task)
         task.add_done_callback(self._left.discard)
+
+    def noticed(self, head: Head) -> None:
+        """Tell, once, of a parent that speaks HTTP/1.0."""
+        if head.version == "1.0" and not self._old:
+            self._old = True
+            remark = "it speaks HTTP/1.0 and may not keep connections open, as NTLM and Negotiate need it"
+            self.trace.emit("parent.remark", parent=self.parent.address, remark=remark)
 
     @property
     def offers(self) -> str:
@@ -161,6 +169,7 @@ class Conversation:
                 self._of.per_connection = self._scheme.per_connection
             else:
                 await self._attempt.undecided()
+        self._of.noticed(head)
         await self.aclose()
 
     def _says_no(self, head: Head) -> bool:
@@ -174,6 +183,7 @@ class Conversation:
         self._of.offered = offered = parse_challenges(
             value.decode("latin-1") for name, value in head.headers if name == b"proxy-authenticate"
         )
+        self._of.noticed(head)
         if not offered:  # RFC 9110 §15.5.8 demands one: without it, nothing is sent
             raise self._no_way(
                 "parent-wants-login", f"{self._parent} wants a login and does not say which", "nothing is sent to it"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from tests.lab.secrets import leaked
 
 pytest_plugins = ["tests.lab.fixtures"]
 
@@ -67,6 +69,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         group = item.get_closest_marker("xdist_group")
         if group is not None and "@" not in item.nodeid.rpartition("]")[2]:
             item._id = type(item.id).parse(f"{item.nodeid}@{group.args[0]}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that prints or logs a password of the lab, or the hash of one, has failed."""
+    report = yield
+    if report.passed and leaked(report.capstdout + report.capstderr + report.caplog):
+        report.outcome, report.longrepr = "failed", f"{item.nodeid} printed a secret of the lab"
+    return report
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

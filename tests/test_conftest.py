@@ -1,4 +1,4 @@
-"""What the suite promises: a missing component is never a silent skip, and tests of a group share a worker."""
+"""What the suite promises: nothing missing is silently skipped, a group shares a worker, no secret is printed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.lab.secrets import forms
 
 CASE = """
 import pytest
@@ -65,3 +66,32 @@ def test_tests_of_a_group_run_on_one_worker(tmp_path: Path) -> None:
     workers = (tmp_path / "workers").read_text().split()
     assert len(workers) == 20
     assert len(set(workers)) == 1
+
+
+PRINTING = """
+import logging, sys
+import pytest
+from tests.lab.secrets import LOGINS, forms
+
+@pytest.mark.parametrize("number", range(len(forms())))
+def test_out(number):
+    print("before", sorted(forms())[number], "behind")
+
+def test_error():
+    sys.stderr.write(LOGINS[0][1])
+
+def test_log():
+    logging.getLogger("any").warning("%s", LOGINS[0][1])
+
+def test_nothing():
+    print("harmless")
+"""
+
+
+def test_who_prints_a_secret_of_the_lab_has_failed(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
+    (tmp_path / "test_case.py").write_text(PRINTING)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
+    assert f"{len(forms()) + 2} failed, 1 passed" in done.stdout.splitlines()[-1]

@@ -12,7 +12,9 @@ HIDDEN = "[hidden]"
 
 # RFC 3986 §3.2.1: everything between "//" and the last "@" of the authority is userinfo. White space and quotes
 # end a URL in running text, so a greedy match up to the last "@" cannot swallow the next word.
-_USERINFO = re.compile(r"(?<=//)[^\s/?#\"'<>]*@")
+# What our own advice says of how to write one, http://DOMAIN%5Cuser@proxy:8080, is no secret.
+_EXAMPLE = r"(?!(?:DOMAIN%5C)?(?:user|USER)@[^\s/?#\"'<>@]*(?:[\s/?#\"'<>]|$))"
+_USERINFO = re.compile(rf"(?<=//){_EXAMPLE}[^\s/?#\"'<>]*@")
 # RFC 9110 §11.6: Authorization and Proxy-Authorization carry "scheme credentials"; cookies are as good as a login.
 _HEADER = re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)(\"?'?\s*[:=]\s*\"?'?)([^\r\n\"']+)")
 # The scheme and token without the header's name, as in a fact called `challenge`. A word of prose after the scheme is

@@ -51,10 +51,18 @@ def test_clear_text_to_this_machine_is_fine() -> None:
     assert ids(replace(Settings(), upstreams=(Upstream("a", "http://127.0.0.1:8080/simple/"),))) == []
 
 
-def test_a_password_others_can_read_is_remarked(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        'upstreams = ["https://alice:hunter2@index.example/"]',
+        '[parent]\nurl = "http://alice:hunter2@proxy.example:8080"',
+        '[[route]]\nmatch = "*"\nvia = [["http://first.example:8080", "http://alice:hunter2@proxy.example:8080"]]',
+    ],
+)
+def test_a_password_others_can_read_is_remarked(tmp_path: Path, text: str) -> None:
     """Files that hold secrets are 0600."""
     path = tmp_path / "pipway.toml"
-    path.write_text('upstreams = ["https://alice:hunter2@index.example/"]\n')
+    path.write_text(f"{text}\n")
     path.chmod(0o644)
     expected = [] if platforms.WINDOWS else ["secret-readable"]  # Windows has no permission bits
     assert ids(load(config=path, environ={})) == expected

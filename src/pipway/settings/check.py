@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pipway import platforms
 from pipway.findings import Finding, Fix, Place, Severity
 from pipway.settings.table import Settings
+from pipway.wire.proxy_url import parse_proxy_url
 
 
 def advise(settings: Settings) -> Iterator[Finding]:
@@ -41,6 +42,13 @@ def advise(settings: Settings) -> Iterator[Finding]:
             )
     if any(urlsplit(upstream.url).username is not None for upstream in settings.upstreams):
         yield from _readable_secret(settings.origins.get("upstreams", ""))
+    hops = {
+        "parent.url": settings.parent.url,
+        "routes": [hop for route in settings.routes for way in route.via for hop in way],
+    }
+    for name, found in hops.items():
+        if any(hop.url not in ("direct", "refuse") and parse_proxy_url(hop.url).password for hop in found):
+            yield from _readable_secret(settings.origins.get(name, ""))
 
 
 def _readable_secret(origin: str) -> Iterator[Finding]:

@@ -84,7 +84,7 @@ def parse_proxy_url(text: str) -> ProxyUrl:
 def _check_userinfo(userinfo: str) -> None:
     for char, code in _UNFIT.items():
         if char in userinfo:
-            raise _bad(f"its user or password has {char!r} as it is", f"write {char} as {code}")
+            raise _bad(f"its user or password has '{char}' as it is", f"write '{char}' as {code}")
     if _PERCENT.search(userinfo):
         raise _bad("its user or password has a % that begins no code", "write % as %25")
 

@@ -45,6 +45,7 @@ def test_a_no_to_the_password(text: str) -> None:
         ("No credentials were supplied, or the credentials were unavailable or inaccessible", "ticket", "kinit"),
         ("Credentials cache file '/tmp/krb5cc_0' not found", "ticket", "kinit"),
         ("Matching credential not found (filename: /tmp/krb5cc_0)", "ticket", "kinit"),
+        ("An unsupported mechanism was requested", "ticket", "kinit, or set parent.spn"),
         ("Configuration file does not specify default realm", "realm", "user@REALM"),
         ("Cannot determine realm for host", "realm", "user@REALM"),
         (

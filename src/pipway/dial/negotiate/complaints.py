@@ -51,6 +51,12 @@ _KINDS = (
         "there is no ticket",
         "kinit, or store a password with pipway credentials add",
     ),
+    (  # Heimdal's SPNEGO, for either
+        "ticket",
+        r"unsupported mechanism",
+        "there is no ticket, or the KDC does not know the service {spn}",
+        "kinit, or set parent.spn to the proxy's service principal",
+    ),
     (
         "realm",
         r"default realm|cannot determine realm",

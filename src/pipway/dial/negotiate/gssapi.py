@@ -115,14 +115,26 @@ class Gssapi:
     # a keytab that the KDC refuses it says only that it found nothing to negotiate.
 
     def password_credential(self, user: str, password: str) -> _Handle:
-        """A credential that gets its ticket with a password, in memory. GssError."""
+        """A credential that gets its ticket with a password, in memory. GssError; Unusable without MIT's library."""
+        if not self._has_stores:
+            # Heimdal 7 asks the KDC twice, and says "no credentials" whatever that answers: a wrong password would be
+            # tried again and again. The framework of macOS is of its family.
+            raise Unusable(
+                "this system's Kerberos does not say whether a password is right", "kinit, or install MIT Kerberos"
+            )
         self._with_password(user, password, self._krb5)
         return self._kerberos_only(self._with_password(user, password, self._spnego))
 
     def keytab_credential(self, user: str, keytab: str) -> _Handle:
-        """A credential that gets its ticket with a keytab, in memory. MIT's extension, which Heimdal has too."""
+        """A credential that gets its ticket with a keytab, in memory. GssError; Unusable without MIT's library."""
+        if not self._has_stores:
+            raise Unusable("this system's Kerberos takes no keytab", "kinit -k -t KEYTAB USER, or install MIT Kerberos")
         self._with_keytab(user, keytab, self._krb5)
         return self._kerberos_only(self._with_keytab(user, keytab, self._spnego))
+
+    @property
+    def _has_stores(self) -> bool:
+        return hasattr(self._library, "gss_acquire_cred_from")
 
     def _with_password(self, user: str, password: str, mechanism: _Oid) -> _Handle:
         name = self.name(user, hostbased=False)
@@ -199,11 +211,11 @@ class Gssapi:
                 continue
             for _ in range(4):
                 status = self._library.gss_display_status(
-                    byref(ignored), c_uint32(code), c_int(kind), None, byref(more), byref(buffer)
+                    byref(ignored), c_uint32(code), c_int(kind), byref(self._krb5), byref(more), byref(buffer)
                 )
                 if status & _ERRORS:
                     break
-                words.append(ctypes.string_at(buffer.value, buffer.length).decode("utf-8", "replace"))
+                words.append(ctypes.string_at(buffer.value, buffer.length).decode("utf-8", "replace").strip())
                 self._library.gss_release_buffer(byref(ignored), byref(buffer))
                 if not more.value:
                     break

@@ -282,7 +282,7 @@ def _way_out(squid: Squid, folder: Path) -> outbound.Outbound:
 
 async def _by_hand(squid: Squid, target: Target) -> None:
     """CONNECT without a login, as short as it can be."""
-    reader, writer = await asyncio.open_connection("localhost", squid.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", squid.port)
     writer.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
     head = await reader.readuntil(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200"):

@@ -120,6 +120,37 @@ async def test_there_are_none_where_each_request_is_logged_in(dialer: MakeDialer
         assert not any(line.startswith("GET") for line in proxy.seen)
 
 
+@pytest.mark.parametrize("login", ["none", "basic", "digest"])
+async def test_where_each_request_is_logged_in_connections_wait(dialer: MakeDialer, target: Target, login: str) -> None:
+    async with CountingProxy(login) as proxy:
+        way = dialer(proxy)
+        await tunnels(way, target, 5)
+        await connected(proxy, 7)  # two ahead
+        stream = await way.dial(target)
+        await said(stream)
+        await connected(proxy, 8)  # the one it took is made again
+        assert proxy.connections == 8
+        await stream.aclose()
+
+
+@pytest.mark.parametrize("login", ["none", "basic", "digest"])
+async def test_waiting_connections_that_died_are_replaced(dialer: MakeDialer, target: Target, login: str) -> None:
+    async with CountingProxy(login) as proxy:
+        way = dialer(proxy)
+        await tunnels(way, target, 5)
+        await connected(proxy, 7)
+        proxy.drop()
+        await tunnels(way, target, 3)
+        assert proxy.bad == 0
+
+
+async def connected(proxy: CountingProxy, count: int) -> None:
+    """Until the proxy has been connected to so many times."""
+    async with asyncio.timeout(5):
+        while proxy.connections < count:
+            await asyncio.sleep(0.005)
+
+
 async def test_one_that_died_is_replaced_by_a_login(dialer: MakeDialer, target: Target) -> None:
     async with CountingProxy("ntlm") as proxy:
         way = dialer(proxy)

@@ -1,7 +1,8 @@
-"""Connections to a parent that are logged in ahead: in a burst, the next tunnel costs one round trip and no wait.
+"""Connections to a parent that are made ahead: in a burst, the next tunnel costs one round trip and no wait.
 
-`via_http` takes from here and tells of every tunnel, where a login holds for a connection (NTLM, Negotiate). `outbound`
-makes and closes the one `Spares`. It never makes one for a lone tunnel: each is a logon at somebody's directory.
+`via_http` takes from here and tells of every tunnel. Where a login holds for a connection (NTLM, Negotiate) they are
+logged in, too. `outbound` makes and closes the one `Spares`. It never makes one for a lone tunnel: each may be a logon
+at somebody's directory.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _AHEAD = 2
 _KEPT = 20.0  # seconds; shorter than proxies keep silent connections
 _LIMIT = 10.0  # seconds for making one
 
-#: Opens a connection and logs in; None when the parent does not keep it open.
+#: Opens a connection, and logs in where that lasts; None when the parent does not keep it open.
 Make = Callable[[], Awaitable[Stream | None]]
 
 

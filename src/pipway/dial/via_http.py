@@ -27,6 +27,7 @@ from pipway.wire.responses import End, Head, ResponseReader, render_request
 _CONNECTIONS = 4  # for one dial: a parent may close after its first refusal, and once in the middle of a login
 _GREETING = 65536  # bytes of a parent's page about itself
 _LEGS = 4  # requests for one login ahead
+_CUT = ("parent-silent", "connection-reset")  # what one that waited too long ends with
 _ROUNDS = 12  # requests for one dial, whatever the parent answers
 
 
@@ -53,18 +54,31 @@ class ViaHttp:
         self._trust = trust
         self._trace = trace
         self._spares = spares
+        self._bare = (self, "bare")  # connections that nobody logged in, where each request is
 
     async def dial(self, target: Target) -> Stream:
         """A tunnel, or for clear HTTP a connection whose `info.forward` is set. NoWayOut, Unavailable, BadUpstream."""
         if target.clear:
             return await self._forwarding()
         tunnel = await self._by_spare(target) or await self._by_login(target)
-        if self._spares is not None and self._login.per_connection:
-            self._spares.used(self, self._ahead)
+        if self._spares is not None:
+            if self._login.per_connection:
+                self._spares.used(self, self._ahead)
+            else:
+                self._spares.used(self._bare, self._connect)
         return tunnel
 
     async def _by_login(self, target: Target) -> Stream:
-        stream = await self._connect()
+        spare = None if self._spares is None else await self._spares.take(self._bare)
+        if spare is not None:
+            try:
+                return await self._log_in_on(spare, target)
+            except Unavailable as error:
+                if error.code not in _CUT:
+                    raise
+        return await self._log_in_on(await self._connect(), target)
+
+    async def _log_in_on(self, stream: Stream, target: Target) -> Stream:
         try:
             async with self._login.conversation(self._asked(stream, "CONNECT", str(target))) as talk:
                 return await self._tunnel(stream, target, talk)

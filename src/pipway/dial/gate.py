@@ -23,9 +23,9 @@ from pipway.trace import Trace
 from pipway.wire.auth.base import SCHEMES
 
 _UNANSWERED = 2  # times a secret may be sent without hearing of it; then it rests
-#: Seconds it then rests, longer each time: a hanging target looks the same as a parent that says no by silence, and
+#: Seconds it then rests, each time: a hanging target looks the same as a parent that says no by silence, and
 #: directories forget failed logons within half an hour.
-_RESTS = (120.0, 600.0, 1800.0)
+_RESTS = (600.0, 1800.0, 1800.0)
 _FRESH = (
     60.0  # seconds that a success stands for; then the next logon is single again, as the password may have changed
 )

@@ -6,6 +6,7 @@ Settings, PAC files and the environment become these; `via_http`, `via_socks` an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from pipway.wire.auth.base import SCHEMES
 from pipway.wire.proxy_url import ProxyScheme
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parent:
     """One parent proxy. Equal parents share logins and connections."""
 
@@ -30,12 +31,12 @@ class Parent:
     ca: Path | None = None  #: believed in addition on the TLS leg to it
     client_certificate: Path | None = None  #: PEM with certificate and key for that leg
 
-    @property
+    @cached_property
     def target(self) -> Target:
         """Where it listens."""
         return Target(self.host, self.port)
 
-    @property
+    @cached_property
     def address(self) -> str:
         """host:port, for messages."""
         return str(self.target)

@@ -8,6 +8,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import sspilib
 from tests.dial.negotiate.nlmp import BINDINGS, Answer, challenge
 
 from pipway import platforms
@@ -76,21 +77,19 @@ def windows_error(code: int) -> OSError:
 class TestTheLibraryItself:
     @pytest.mark.parametrize(("user", "domain", "upper"), [("CORP\\alice", "CORP", "ALICE"), ("alice", "", "ALICE")])
     def test_ntlm(self, user: str, domain: str, upper: str) -> None:
-        pytest.importorskip("sspilib")
         step = sspi("ntlm", PROXY, Credential(user, password=PASSWORD))(CLEAR)
         answer = Answer(step(None), challenge(), step(challenge()))
         assert answer.proves(nt_hash(PASSWORD), upper, domain)
         assert len(answer.nt) > 24
 
     def test_channel_bindings(self) -> None:
-        pytest.importorskip("sspilib")
         step = sspi("ntlm", PROXY, Credential("CORP\\alice", password=PASSWORD))(BOUND)
         answer = Answer(step(None), challenge(), step(challenge()))
         assert BINDINGS in answer.info
 
     def test_what_the_fake_takes_is_what_it_takes(self) -> None:
         """Windows alone has the current user's credential; that there is such a function is the same everywhere."""
-        raw = pytest.importorskip("sspilib").raw
+        raw = sspilib.raw
         with pytest.raises(Exception, match=r"SEC_E_|credential") as caught:
             raw.acquire_credentials_handle(
                 principal=None, package="none such", credential_use=raw.CredentialUse.SECPKG_CRED_OUTBOUND

@@ -1,4 +1,4 @@
-"""Silence after a login: it rests, longer each time, and a person can end that."""
+"""No judgement after a login: it rests, longer each time, and a person can end that."""
 
 from __future__ import annotations
 
@@ -58,12 +58,67 @@ async def test_silence_makes_it_rest_longer_each_time(gate: Gate, clock: Clock) 
         clock.now += 1
 
 
-async def test_an_answer_ends_the_count(gate: Gate) -> None:
+async def undecided(gate: Gate, said: str = "503 Service Unavailable") -> None:
+    """One login that is sent and answered by neither yes nor no."""
+    async with gate.trying(ALICE, PARENT, scheme="ntlm") as attempt:
+        await attempt.sending()
+        await attempt.undecided(said)
+
+
+async def accepted(gate: Gate) -> None:
+    async with gate.trying(ALICE, PARENT, scheme="ntlm") as attempt:
+        await attempt.sending()
+        await attempt.accepted()
+
+
+async def test_a_yes_ends_the_count(gate: Gate, clock: Clock) -> None:
     for _ in range(3):
         await silence(gate)
-        async with gate.trying(ALICE, PARENT, scheme="ntlm") as attempt:
-            await attempt.sending()
-            await attempt.undecided()
+        await accepted(gate)
+        clock.now += 3600
+
+
+async def test_answers_that_do_not_judge_make_it_rest_after_four(gate: Gate, clock: Clock, tmp_path: Path) -> None:
+    """A parent may say no like that. Counted on disk: a restart is no new chance."""
+    for _ in range(2):
+        await undecided(gate)
+    assert [standing.state for standing in gate.state()] == ["undecided"]
+    gate = Gate(Rejections(tmp_path / "logins", now=clock), trace=Journal().trace, clock=clock)
+    await undecided(gate)
+    await undecided(gate, "403 Forbidden")
+    for minutes in (10, 30, 30):
+        error = await refused(gate)
+        assert error.code == "credential-undecided"
+        assert "logins of alice in (403 Forbidden)" in error.what
+        assert f"{minutes} minutes" in error.why
+        assert error.fix == "pipway credentials retry alice@proxy.example:8080"
+        clock.now += minutes * 60 - 1
+        await refused(gate)
+        clock.now += 1
+        await undecided(gate, "403 Forbidden")
+
+
+async def test_an_answer_that_does_not_judge_does_not_excuse_silence(gate: Gate) -> None:
+    await silence(gate)
+    await undecided(gate)
+    await silence(gate)
+    assert (await refused(gate)).code == "credential-unanswered"
+
+
+async def test_what_was_proven_is_not_doubted_for_other_answers(gate: Gate, clock: Clock) -> None:
+    await accepted(gate)
+    for _ in range(6):
+        clock.now += 3600
+        await undecided(gate)
+    assert [standing.state for standing in gate.state()] == ["proven"]
+
+
+async def test_a_person_ends_that_rest_too(gate: Gate) -> None:
+    for _ in range(4):
+        await undecided(gate)
+    await refused(gate)
+    assert gate.forget("alice") == 1
+    await undecided(gate)
 
 
 async def test_a_person_ends_the_rest(gate: Gate) -> None:

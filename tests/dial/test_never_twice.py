@@ -123,6 +123,48 @@ async def test_a_parent_to_which_every_nonce_is_stale_is_not_asked_for_ever(worl
         assert proxy.logins == 6
 
 
+@pytest.mark.parametrize("status", [302, 403, 404, 500, 503])
+async def test_a_parent_that_says_no_with_another_status(world: World, status: int) -> None:
+    """Only a tunnel proves a password; 50 dials make four logons, and a restart none."""
+    world.kept.credential = Credential("alice", password=WRONG)
+
+    def answer(request: bytes) -> Say:
+        if b"proxy-authorization" not in request.lower():
+            return Say(refusal('Basic realm="x"'))
+        return Say(f"HTTP/1.1 {status} {WRONG}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    async with RudeProxy(answer) as proxy:
+        dialer = world.dialer(proxy.parent())
+        failures = await asyncio.gather(*(dialer.dial(FILES) for _ in range(50)), return_exceptions=True)
+        codes = [getattr(failure, "code", failure) for failure in failures]
+        assert codes.count("credential-undecided") == 46
+        assert proxy.logins == 4
+        assert world.journal.facts("login.accepted") == []
+        world.restart()
+        error = await failing(world, proxy.parent())
+        assert error.code == "credential-undecided"
+        assert str(status) in error.what
+        assert WRONG not in str(error)
+        assert proxy.logins == 4
+
+
+@pytest.mark.parametrize("status", [302, 403, 503])
+async def test_a_proven_password_outlives_other_answers(world: World, status: int) -> None:
+    world.kept.credential = Credential("alice", password=RIGHT)
+
+    def answer(request: bytes) -> Say:
+        if b"proxy-authorization" not in request.lower():
+            return Say(refusal('Basic realm="x"'))
+        return Say(OK if b"free.example" in request else f"HTTP/1.1 {status} no\r\nContent-Length: 0\r\n\r\n".encode())
+
+    async with RudeProxy(answer) as proxy:
+        free = Target("free.example", 443)
+        await (await world.dialer(proxy.parent()).dial(free)).aclose()
+        codes = {(await failing(world, proxy.parent())).code for _ in range(8)}
+        assert codes == {"parent-failed" if status >= 500 else "parent-forbids"}
+        await (await world.dialer(proxy.parent()).dial(free)).aclose()
+
+
 async def test_a_hello_that_is_let_pass_proves_nothing(world: World) -> None:
     """A parent that lets some hosts pass unasked has not looked at the password."""
 

@@ -45,10 +45,23 @@ def test_unanswered_tries_are_counted_until_an_answer_comes(memory: Rejections) 
     assert memory.find("key") is None
 
 
+def test_answers_that_do_not_judge_are_counted_apart(memory: Rejections, tmp_path: Path) -> None:
+    for _ in range(3):
+        memory.sent("key", *WHO)
+        memory.undecided("key", "403 Forbidden")
+    memory.sent("key", *WHO)
+    found = Rejections(tmp_path / "logins").find("key")
+    assert found is not None
+    assert (found.state, found.tries, found.undecided, found.why) == ("trying", 1, 3, "403 Forbidden")
+
+
 def test_an_answer_does_not_forgive_a_refusal(memory: Rejections) -> None:
     memory.reject("key", *WHO, "")
     memory.settle("key")
-    assert memory.find("key") is not None
+    memory.undecided("key", "403 Forbidden")
+    found = memory.find("key")
+    assert found is not None
+    assert found.state == "rejected"
 
 
 def test_a_person_forgets_one_user_or_all(memory: Rejections) -> None:

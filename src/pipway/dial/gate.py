@@ -23,6 +23,7 @@ from pipway.trace import Trace
 from pipway.wire.auth.base import SCHEMES
 
 _UNANSWERED = 2  # times a secret may be sent without hearing of it; then it rests
+_UNDECIDED = 4  # times one that was never right may be sent without hearing whether it is; then it rests, too
 #: Seconds it then rests, each time: a hanging target looks the same as a parent that says no by silence, and
 #: directories forget failed logons within half an hour.
 _RESTS = (600.0, 1800.0, 1800.0)
@@ -40,7 +41,7 @@ class Standing:
     user: str
     parent: str
     scheme: str
-    state: str  #: proven, rejected, unanswered
+    state: str  #: proven, rejected, unanswered, undecided
     why: str = ""
 
     def is_of(self, user: str, parent: Parent) -> bool:
@@ -49,7 +50,7 @@ class Standing:
 
 
 class Attempt:
-    """One logon. Call `sending` before the secret leaves, then `accepted` or `rejected`; neither: nothing is known."""
+    """One logon. Call `sending` before the secret leaves, then `accepted`, `rejected` or `undecided`; else: silence."""
 
     def __init__(self, gate: Gate, key: str, credential: Credential, parent: Parent, scheme: str) -> None:
         self._gate = gate
@@ -82,9 +83,10 @@ class Attempt:
         if self._sent:
             await self._gate._accepted(self._key, self._credential, self._parent, self.scheme)
 
-    async def undecided(self) -> None:
-        """It was answered, and nobody judged the secret."""
-        await self._gate._undecided(self._key, self._credential)
+    async def undecided(self, said: str) -> None:
+        """It was answered, and `said` (a status) does not tell whether the secret was right."""
+        if self._sent:
+            await self._gate._undecided(self._key, self._credential, self._parent, said)
 
     async def rejected(self, why: str) -> NoWayOut:
         """It was refused: remembered before this returns. Gives the error to raise."""
@@ -129,7 +131,7 @@ class Gate:
     def state(self) -> list[Standing]:
         """Every user that was proven or refused."""
         refused = [
-            Standing(entry.user, entry.parent, entry.scheme, _STATES[entry.state], entry.why)
+            Standing(entry.user, entry.parent, entry.scheme, _state(entry), entry.why)
             for entry in self._memory.entries()
         ]
         return [*self._proven.values(), *refused]
@@ -163,10 +165,9 @@ class Gate:
         if resting is not None and self._clock() < resting[0]:
             raise resting[1]
         entry = self._check_refused(key, credential, parent)
-        if entry is None or entry.tries < _UNANSWERED or self._fresh(key, parent):
-            return
-        if self._clock() < entry.when + _rest(entry):
-            raise unanswered_error(entry, parent)
+        rest = 0.0 if entry is None or self._fresh(key, parent) else _rest(entry)
+        if entry is not None and rest and self._clock() < entry.when + rest:
+            raise unjudged_error(entry, parent)
 
     def _check_refused(self, key: str, credential: Credential, parent: Parent) -> Entry | None:
         """What is known of it; NoWayOut when that is a refusal."""
@@ -218,9 +219,13 @@ class Gate:
         if credential.countable and not fresh:
             await asyncio.to_thread(self._memory.settle, key)
 
-    async def _undecided(self, key: str, credential: Credential) -> None:
-        if credential.countable:
+    async def _undecided(self, key: str, credential: Credential, parent: Parent, said: str) -> None:
+        if not credential.countable:
+            return
+        if (key, parent.address) in self._proven:  # it is the target's trouble, or the parent's own
             await asyncio.to_thread(self._memory.settle, key)
+        else:
+            await _to_its_end(asyncio.to_thread(self._memory.undecided, key, said))
 
     async def _rejected(self, key: str, credential: Credential, parent: Parent, scheme: str, why: str) -> NoWayOut:
         self._disprove(key)
@@ -244,7 +249,6 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-_STATES = {"rejected": "rejected", "trying": "unanswered"}
 _NAMES = {**SCHEMES, "socks5": "SOCKS 5"}
 
 
@@ -268,15 +272,32 @@ def rejected_error(entry: Entry, parent: Parent, *, keytab: Path | None = None) 
     )
 
 
+def _state(entry: Entry) -> str:
+    if entry.state == "rejected":
+        return "rejected"
+    return "unanswered" if entry.tries else "undecided"
+
+
 def _rest(entry: Entry) -> float:
-    return _RESTS[min(entry.tries - _UNANSWERED, len(_RESTS) - 1)]
+    """Seconds from when it was last sent."""
+    over = max(entry.tries - _UNANSWERED, entry.tries + entry.undecided - _UNDECIDED)
+    return 0.0 if over < 0 else _RESTS[min(over, len(_RESTS) - 1)]
 
 
-def unanswered_error(entry: Entry, parent: Parent) -> NoWayOut:
-    """The secret was sent repeatedly and nobody answered: silence may be how a parent says no."""
+def unjudged_error(entry: Entry, parent: Parent) -> NoWayOut:
+    """The secret was sent repeatedly and nobody judged it: silence, or another error, may be how a parent says no."""
+    minutes = f"{_rest(entry) / 60:.0f} minutes"
+    fix = f"pipway credentials retry {parent.account}"
+    if entry.tries >= _UNANSWERED or not entry.undecided:
+        return NoWayOut(
+            "credential-unanswered",
+            f"{entry.parent} gave no answer to {entry.tries} logins of {entry.user}",
+            why=f"it is not asked again for {minutes}, lest the account be locked",
+            fix=fix,
+        )
     return NoWayOut(
-        "credential-unanswered",
-        f"{entry.parent} gave no answer to {entry.tries} logins of {entry.user}",
-        why=f"it is not asked again for {_rest(entry) / 60:.0f} minutes, lest the account be locked",
-        fix=f"pipway credentials retry {parent.account}",
+        "credential-undecided",
+        f"{entry.parent} let none of {entry.tries + entry.undecided} logins of {entry.user} in ({entry.why})",
+        why=f"it rests {minutes}, lest the account be locked",
+        fix=fix,
     )

@@ -19,6 +19,7 @@ from pipway.trace import Trace
 from pipway.wire.auth.base import Asked, Challenge, Login, Rejected, Scheme, Unusable
 from pipway.wire.auth.challenges import parse_challenges
 from pipway.wire.connect import keeps_open
+from pipway.wire.heads import standard_phrase
 from pipway.wire.responses import Head
 
 #: The ways to prove a credential to a parent, by name; without a credential those of single sign-on.
@@ -156,7 +157,7 @@ class Conversation:
         return self._value.partition(" ")[2].startswith(_HELLO)
 
     async def answered(self, head: Head) -> None:
-        """Any status but 407: we were let pass (MS-NTHT §2.2.4), unless the parent failed itself. NoWayOut."""
+        """Any status but 407: being let pass proves the secret (MS-NTHT §2.2.4), others may be a no. NoWayOut."""
         if self._attempt is not None and self._scheme is not None and not self._harmless:
             if head.status == 401 and self._says_no(head):
                 raise await self._attempt.rejected(self._of.offers)
@@ -164,13 +165,17 @@ class Conversation:
             # Only what answers CONNECT is the parent's own word: an origin could put the field into what is forwarded.
             if info is not None and self._asked.method == "CONNECT":
                 self._scheme.informed(info)
-            if head.status < 500:
+            if self._lets_pass(head):
                 await self._attempt.accepted()
                 self._of.per_connection = self._scheme.per_connection
             else:
-                await self._attempt.undecided()
+                await self._attempt.undecided(f"{head.status} {standard_phrase(head.status)}".strip())
         self._of.noticed(head)
         await self.aclose()
+
+    def _lets_pass(self, head: Head) -> bool:
+        """For CONNECT only a tunnel; what answers a forwarded request is the origin's word, unless that failed."""
+        return head.status < (300 if self._asked.method == "CONNECT" else 500)
 
     def _says_no(self, head: Head) -> bool:
         """Whether a 401 comes from the parent, as tinyproxy's for a wrong password: for CONNECT, or in its realm."""

@@ -12,7 +12,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,15 +26,16 @@ _WAIT = 5.0  # seconds for another process to finish its few milliseconds of wor
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of one secret of one user. `trying`: it was sent, and the answer never came."""
+    """What is known of one secret of one user. `trying`: it was sent, and no answer judged it."""
 
     user: str
     parent: str  #: who refused it, for messages
     scheme: str
     state: Literal["rejected", "trying"]
     when: float  #: seconds since the epoch
-    why: str = ""
+    why: str = ""  #: of a refusal; else what the last answer said that was no judgement
     tries: int = 1  #: sent without an answer, in a row
+    undecided: int = 0  #: sent and answered without a judgement, since one was last made
 
 
 class Rejections:
@@ -72,9 +73,18 @@ class Rejections:
         with self._changing():
             old = self._entries.get(key)
             if old is None or old.state != "rejected":
-                tries = old.tries + 1 if old else 1
-                self._entries[key] = Entry(user, parent, scheme, "trying", self._now(), "", tries)
+                entry = Entry(user, parent, scheme, "trying", self._now())
+                if old is not None:
+                    entry = replace(entry, why=old.why, tries=old.tries + 1, undecided=old.undecided)
+                self._entries[key] = entry
             return old
+
+    def undecided(self, key: str, said: str) -> None:
+        """An answer came to what was sent last, and it does not tell whether the secret is right."""
+        with self._changing():
+            if (entry := self._entries.get(key)) is not None and entry.state == "trying":
+                tries, undecided = max(0, entry.tries - 1), entry.undecided + 1
+                self._entries[key] = replace(entry, why=said[:200], tries=tries, undecided=undecided)
 
     def unsent(self, key: str, before: Entry | None) -> None:
         """It was not sent after all: what was known before holds again, unless more became known meanwhile."""
@@ -91,7 +101,7 @@ class Rejections:
             self._entries[key] = Entry(user, parent, scheme, "rejected", self._now(), why[:200])
 
     def settle(self, key: str) -> None:
-        """An answer came: forget that one was awaited."""
+        """It was right: forget that a judgement was awaited."""
         if self._entries.get(key) is not None:
             with self._changing():
                 if (entry := self._entries.get(key)) is not None and entry.state == "trying":
@@ -195,5 +205,7 @@ def _entry(value: Any) -> Entry:
     known = {field.name for field in fields(Entry)}
     entry = Entry(**{name: part for name, part in value.items() if name in known})
     if entry.state not in ("rejected", "trying") or not isinstance(entry.when, (int, float)):
+        raise ValueError
+    if not isinstance(entry.tries, int) or not isinstance(entry.undecided, int):
         raise ValueError
     return entry

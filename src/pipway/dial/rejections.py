@@ -206,6 +206,6 @@ def _entry(value: Any) -> Entry:
     entry = Entry(**{name: part for name, part in value.items() if name in known})
     if entry.state not in ("rejected", "trying") or not isinstance(entry.when, (int, float)):
         raise ValueError
-    if not isinstance(entry.tries, int) or not isinstance(entry.undecided, int):
+    if not all(isinstance(count, int) for count in (entry.tries, entry.undecided)):
         raise ValueError
     return entry

@@ -21,6 +21,7 @@ from tests.servers.tiny_http import Exchange, Reply, TinyServer
 from pipway import outbound
 from pipway.dial.base import Target
 from pipway.dial.credentials.base import Credential
+from pipway.dial.route.system import SystemSettings
 from pipway.errors import PipwayError, UsageError
 from pipway.settings import load
 from pipway.trace import Trace
@@ -185,3 +186,61 @@ async def test_what_holds_for_parents_holds_for_those_of_the_variables(tmp_path:
         assert "--basic-in-clear" in caught.value.fix
         await dial({"PIPWAY_PARENT_BASIC_IN_CLEAR": "true"})
         assert (proxy.good, proxy.bad) == (1, 0)
+
+
+async def planned(environ: dict[str, str], folder: Path) -> tuple[str, str, list[str]]:
+    """The ways to files.example, the reason, and what was remarked."""
+    remarks: list[str] = []
+    trace = Trace()
+    trace.listen(lambda name, facts: remarks.append(facts["remark"]) if name == "route.remark" else None)
+    way_out = outbound.build(load(environ=environ | {"PIPWAY_DATA": str(folder)}), environ, trace)
+    plan = await way_out.router.plan(Target("files.example", 443))
+    await way_out.aclose()
+    named = {parent.named for way in plan.ways for parent in way.hops}
+    return " ".join(f"{way}{' (named)' * (named == {True})}" for way in plan.ways), plan.reason, remarks
+
+
+async def pac_file(exchange: Exchange) -> None:
+    text = b"function FindProxyForURL(url, host) { return 'PROXY proxy.example:8080'; }"
+    await exchange.answer(Reply(body=text, headers={"Connection": "close"}))
+    raise exchange.hang_up()
+
+
+async def test_the_pac_file_that_the_system_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Followed when nothing else decides; its proxies get credentials only where a person named them."""
+    server = TinyServer(pac_file)
+    await server.start()
+    desktop = SystemSettings({}, source="the desktop's settings", pac=f"{server.origin}/proxy.pac")
+    monkeypatch.setattr(outbound, "system_settings", lambda: desktop)
+    others = set(threading.enumerate())
+    way, reason, remarks = await planned({}, tmp_path)
+    assert way == "http://proxy.example:8080"
+    assert reason.startswith("the system's PAC file URL (the desktop's settings): the PAC file answers")
+    assert remarks == []
+    for thread in (thread for thread in set(threading.enumerate()) - others if thread.name == "pac"):
+        thread.join(10)
+        assert not thread.is_alive()
+    named = '[{"match": "*.far.example", "via": ["http://alice@proxy.example:8080"]}]'
+    assert (await planned({"PIPWAY_ROUTES": named}, tmp_path))[0] == "http://proxy.example:8080 (named)"
+    asked = len(server.requests)
+    assert (await planned({"PIPWAY_OUTBOUND_SYSTEM": "false"}, tmp_path))[:2] == ("direct", "nothing says otherwise")
+    assert (await planned({"PIPWAY_PARENT": "http://a.example:1"}, tmp_path))[0] == "http://a.example:1 (named)"
+    assert (await planned({"https_proxy": "http://b.example:1"}, tmp_path))[0] == "http://b.example:1 (named)"
+    every = '[{"match": "*", "via": ["http://c.example:1"]}]'
+    assert (await planned({"PIPWAY_ROUTES": every}, tmp_path))[0] == "http://c.example:1 (named)"
+    assert (await planned({"PIPWAY_NO_PROXY": "files.example"}, tmp_path))[0] == "direct"
+    assert len(server.requests) == asked, "whoever decides before the system leaves its PAC file alone"
+    await server.stop()
+
+
+async def test_a_pac_file_of_the_system_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook away from its office: not an error, and not silent."""
+    server = TinyServer(pac_file)
+    await server.start()
+    await server.stop()
+    desktop = SystemSettings({}, source="the desktop's settings", pac=f"{server.origin}/proxy.pac")
+    monkeypatch.setattr(outbound, "system_settings", lambda: desktop)
+    way, _, remarks = await planned({}, tmp_path)
+    assert way == "direct"
+    assert len(remarks) == 1
+    assert "passed over" in remarks[0]

@@ -72,6 +72,7 @@ class Outbound:
     trust_options: Mapping[str, tuple[Path | None, Path | None]]  #: by host: ca, client certificate
     spares: Spares
     pac: Pac | None
+    system: System | None
 
     async def context(self, origin: Origin) -> ssl.SSLContext:
         """For TLS with an origin: never the context of the leg to a parent."""
@@ -108,6 +109,8 @@ class Outbound:
         await self.spares.aclose()
         if self.pac is not None:
             self.pac.close()
+        if self.system is not None:
+            self.system.close()
 
 
 def build(settings: Settings, environ: Mapping[str, str], trace: Trace, *, typed: Mapping[str, str] = {}) -> Outbound:
@@ -133,16 +136,19 @@ def build(settings: Settings, environ: Mapping[str, str], trace: Trace, *, typed
     )
     spares = Spares()
     ways = _Ways(settings, logins, trust, trace, spares)
-    pac = _pac(settings, trust, no_proxy, trace) if settings.outbound.pac else None
-    deciders = _deciders(settings, pac, no_proxy, variables)
+    fetched = partial(_pac, settings, trust, trace)
+    pac = fetched(settings.outbound.pac, no_proxy=no_proxy) if settings.outbound.pac else None
+    system = _system(settings, fetched, no_proxy, trace) if settings.outbound.system else None
+    deciders = _deciders(settings, pac, no_proxy, variables, system)
     router = Router(deciders, build=ways.dialer, trace=trace, limit=_LOGINS * settings.limits.connect)
-    return Outbound(router, logins, trust, credentials, ways.dialer, _trust_options(settings), spares, pac)
+    return Outbound(router, logins, trust, credentials, ways.dialer, _trust_options(settings), spares, pac, system)
 
 
 def _most_ways(settings: Settings) -> int:
     """How many ways one stream may have to try; a few more where some fail at once."""
     named = [len(settings.parent.url), *(len(route.via) for route in settings.routes)]
-    return min(_WAYS, max([1, *named, _WAYS if settings.outbound.pac else 1]))
+    by_file = bool(settings.outbound.pac) or (settings.outbound.system and not settings.parent.url)
+    return min(_WAYS, max([1, *named, _WAYS if by_file else 1]))
 
 
 def credentials_file() -> Path:
@@ -204,7 +210,7 @@ def named_parent(settings: Settings, url: ProxyUrl) -> Parent:
     )
 
 
-def _pac(settings: Settings, trust: Trust, no_proxy: NoProxy, trace: Trace) -> Pac:
+def _pac(settings: Settings, trust: Trust, trace: Trace, where: str, *, no_proxy: NoProxy) -> Pac:
     """Its file is fetched without any proxy: it is what tells which to use."""
 
     async def fetch(url: str) -> tuple[bytes, str]:
@@ -227,7 +233,7 @@ def _pac(settings: Settings, trust: Trust, no_proxy: NoProxy, trace: Trace) -> P
         finally:
             await client.aclose()
 
-    source = Source(settings.outbound.pac, fetch=fetch, refresh=settings.outbound.pac_refresh, clock=time.monotonic)
+    source = Source(where, fetch=fetch, refresh=settings.outbound.pac_refresh, clock=time.monotonic)
     return Pac(
         source,
         no_proxy=no_proxy,
@@ -237,7 +243,20 @@ def _pac(settings: Settings, trust: Trust, no_proxy: NoProxy, trace: Trace) -> P
     )
 
 
-def _deciders(settings: Settings, pac: Pac | None, no_proxy: NoProxy, variables: Environment) -> Sequence[Decider]:
+def _system(settings: Settings, pac: Callable[..., Pac], no_proxy: NoProxy, trace: Trace) -> System:
+    """Its PAC file has the exceptions of `outbound.pac`, and gives credentials to the same parents."""
+    return System(
+        system_settings,
+        pac=partial(pac, no_proxy=NoProxy("none")),  # it asks for no target that is excepted
+        no_proxy=no_proxy,
+        parent=partial(named_parent, settings),
+        trace=trace,
+    )
+
+
+def _deciders(
+    settings: Settings, pac: Pac | None, no_proxy: NoProxy, variables: Environment, system: System | None
+) -> Sequence[Decider]:
     deciders: list[Decider] = []
     origins = settings.origins
     if settings.routes:
@@ -259,8 +278,8 @@ def _deciders(settings: Settings, pac: Pac | None, no_proxy: NoProxy, variables:
             Parents(ways, no_proxy, source=f"parent ({origins.get('parent.url', '')})", excepted_by=excepted_by)
         )
     deciders.append(variables)
-    if settings.outbound.system:
-        deciders.append(System(system_settings, parent=partial(named_parent, settings)))
+    if system is not None:
+        deciders.append(system)
     return deciders
 
 

@@ -57,19 +57,31 @@ def sync_directory(folder: Path) -> None:
 def proxy_exceptions() -> list[str]:
     """Which hosts this system's own settings reach without its proxy, as it writes them; `<local>`: without a dot."""
     if sys.platform == "win32":
-        try:
-            with winreg.OpenKey(
-                winreg.HKEY_CURRENT_USER, r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
-            ) as key:
-                return str(winreg.QueryValueEx(key, "ProxyOverride")[0]).split(";")
-        except OSError:  # none
-            return []
+        found = _internet_option("ProxyOverride")
+        return found.split(";") if found else []
     if sys.platform == "darwin":
         from _scproxy import _get_proxy_settings  # noqa: PLC0415  (exists there alone; urllib.request asks it too)
 
         found = _get_proxy_settings()
         return [*(["<local>"] if found.get("exclude_simple") else []), *filter(None, found.get("exceptions", ()))]
     return []
+
+
+def autoconfig_url() -> str:
+    """Which PAC file Windows' internet options name, "" for none. macOS' settings are asked by a program."""
+    return _internet_option("AutoConfigURL").strip()
+
+
+def _internet_option(name: str) -> str:
+    if sys.platform == "win32":
+        try:
+            with winreg.OpenKey(
+                winreg.HKEY_CURRENT_USER, r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
+            ) as key:
+                return str(winreg.QueryValueEx(key, name)[0])
+        except OSError:  # none
+            pass
+    return ""
 
 
 def default_data_dir() -> Path:

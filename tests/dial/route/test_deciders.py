@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from pipway.dial.base import Target
@@ -11,7 +9,6 @@ from pipway.dial.parent import Parent
 from pipway.dial.route.environment import Environment
 from pipway.dial.route.no_proxy import NoProxy
 from pipway.dial.route.plan import DIRECT, Plan, Way
-from pipway.dial.route.system import System, SystemSettings, gnome_settings, macos_exceptions, windows_exceptions
 from pipway.dial.route.table import Parents, Route, Routes, route_pattern
 from pipway.errors import UsageError
 
@@ -95,74 +92,3 @@ def test_secrets_in_variables_are_for_the_credentials() -> None:
     (url,) = Environment({"https_proxy": "http://alice:s3cret@proxy.example:8080"}).urls
     assert (url.user, url.password) == ("alice", "s3cret")
     assert "s3cret" not in repr(url)
-
-
-async def test_the_system_is_asked_once() -> None:
-    asked = []
-
-    def ask() -> SystemSettings:
-        asked.append(1)
-        return SystemSettings({"https": "proxy.example:8080"}, "localhost", "the system")
-
-    system = System(ask)
-    assert await system.decide(FILES) == Plan(
-        (Way((Parent("http", "proxy.example", 8080, named=True),)),), "the system"
-    )
-    assert await system.decide(Target("localhost", 443)) == Plan((DIRECT,), "excepted by localhost in the system")
-    assert await system.decide(CLEAR) is None
-    assert asked == [1]
-
-
-async def test_a_system_that_says_nothing() -> None:
-    assert await System(lambda: None).decide(FILES) is None
-
-
-GNOME = """\
-org.gnome.system.proxy autoconfig-url ''
-org.gnome.system.proxy ignore-hosts ['localhost', '127.0.0.0/8', '*.corp.example']
-org.gnome.system.proxy mode 'manual'
-org.gnome.system.proxy.http host 'proxy.example'
-org.gnome.system.proxy.http port 8080
-org.gnome.system.proxy.https host 'proxy.example'
-org.gnome.system.proxy.https port 8443
-org.gnome.system.proxy.socks host ''
-org.gnome.system.proxy.socks port 0
-"""
-
-
-def test_gnome() -> None:
-    found = gnome_settings(GNOME)
-    assert found is not None
-    assert found.proxies == {"http": "http://proxy.example:8080", "https": "http://proxy.example:8443"}
-    assert found.no_proxy == "localhost,127.0.0.0/8,*.corp.example"
-    assert gnome_settings(GNOME.replace("manual", "none")) is None
-    assert gnome_settings("rubbish\n\n") is None
-
-
-@pytest.mark.parametrize(
-    ("read", "entries", "around", "through"),
-    [
-        (
-            windows_exceptions,
-            ["*.corp.example", "10.*", " 192.168.7.*", "https://plain.example", "<local>"],
-            ["intranet.corp.example", "10.1.2.3", "192.168.7.9", "plain.example", "printer", "127.0.0.1", "localhost"],
-            ["files.example", "192.168.8.1"],
-        ),
-        (windows_exceptions, [], ["localhost", "127.0.0.1"], ["printer"]),
-        (windows_exceptions, ["<-loopback>"], [], ["localhost", "127.0.0.1"]),
-        (
-            macos_exceptions,
-            ["*.local", "169.254/16", "10.1", "192.0.2.7", "<local>"],
-            ["mac.local", "169.254.3.4", "10.1.2.3", "192.0.2.7", "printer", "::1"],
-            ["files.example", "10.2.0.1", "192.0.2.8"],
-        ),
-        (macos_exceptions, [], ["localhost"], ["printer", "mac.local"]),
-    ],
-)
-def test_exceptions_of_the_systems(
-    read: Callable[[list[str]], str], entries: list[str], around: list[str], through: list[str]
-) -> None:
-    """As their own documentation has it; what the system reaches directly, so do we."""
-    rules = NoProxy(read(entries))
-    assert not rules.remarks
-    assert [host for host in [*around, *through] if rules.match(Target(host, 443))] == around

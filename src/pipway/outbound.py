@@ -29,6 +29,7 @@ from pipway.dial.gate import Gate
 from pipway.dial.login import Logins
 from pipway.dial.negotiate.choose import schemes
 from pipway.dial.negotiate.ntlm import load_spnego
+from pipway.dial.origin_login import OriginLogins
 from pipway.dial.pac.decider import Pac
 from pipway.dial.pac.source import LONGEST as PAC_LONGEST
 from pipway.dial.pac.source import Source
@@ -102,6 +103,7 @@ class Outbound:
             user_agent=f"pipway/{__version__}",
             trace=trace,
             route=self.router.key,
+            logins=OriginLogins(self.logins.gate.memory, trace=trace),
         )
 
     async def aclose(self) -> None:

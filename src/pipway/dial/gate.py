@@ -98,7 +98,7 @@ class Gate:
 
     def __init__(self, memory: Rejections, *, trace: Trace, clock: Callable[[], float] = time.time) -> None:
         """`clock` gives seconds since the epoch."""
-        self._memory = memory
+        self.memory = memory  #: of refusals, for all who log in
         self._trace = trace
         self._clock = clock
         self._keys: dict[tuple[Credential, bytes], str] = {}
@@ -132,23 +132,23 @@ class Gate:
         """Every user that was proven or refused."""
         refused = [
             Standing(entry.user, entry.parent, entry.scheme, _state(entry), entry.why)
-            for entry in self._memory.entries()
+            for entry in self.memory.entries()
         ]
         return [*self._proven.values(), *refused]
 
     def forget(self, user: str | None = None) -> int:
         """A person says that a refused credential may be tried again."""
         self._resting.clear()
-        return self._memory.forget(user)
+        return self.memory.forget(user)
 
     async def _key(self, credential: Credential) -> str:
         if not credential.countable:
             return f"{credential.user}|{credential.keytab or ''}"
-        known = self._keys.get((credential, self._memory.salt())) if self._keys else None
+        known = self._keys.get((credential, self.memory.salt())) if self._keys else None
         if known is not None:
             return known
         async with self._hashing:  # it is slow on purpose: many who come at once wait for one
-            salt = await asyncio.to_thread(self._memory.salt)
+            salt = await asyncio.to_thread(self.memory.salt)
             key = self._keys.get((credential, salt))
             if key is None:
                 key = await asyncio.to_thread(credential.fingerprint, salt)
@@ -171,7 +171,7 @@ class Gate:
 
     def _check_refused(self, key: str, credential: Credential, parent: Parent) -> Entry | None:
         """What is known of it; NoWayOut when that is a refusal."""
-        entry = self._memory.find(key)
+        entry = self.memory.find(key)
         if entry is not None and entry.state == "rejected":
             self._disprove(key)
             raise rejected_error(entry, parent, keytab=credential.keytab)
@@ -185,7 +185,7 @@ class Gate:
     async def _alone(self, key: str) -> AsyncIterator[None]:
         """Among all processes, too."""
         while True:
-            with self._memory.first(key) as got:
+            with self.memory.first(key) as got:
                 if got:
                     yield
                     return
@@ -198,13 +198,13 @@ class Gate:
         self._trace.emit("login.tried", parent=parent.address, user=credential.user, scheme=scheme)
         if not credential.countable or self._fresh(key, parent):
             return False, None
-        before = await asyncio.to_thread(self._memory.sent, key, credential.user, parent.address, scheme)
+        before = await asyncio.to_thread(self.memory.sent, key, credential.user, parent.address, scheme)
         if before is not None and before.state == "rejected":  # by another process, this moment
             raise rejected_error(before, parent, keytab=credential.keytab)
         return True, before
 
     async def _unsent(self, key: str, before: Entry | None) -> None:
-        await asyncio.to_thread(self._memory.unsent, key, before)
+        await asyncio.to_thread(self.memory.unsent, key, before)
 
     async def _accepted(self, key: str, credential: Credential, parent: Parent, scheme: str) -> None:
         known = (key, parent.address)
@@ -217,21 +217,21 @@ class Gate:
         if new:
             self._trace.emit("login.accepted", parent=parent.address, user=credential.user, scheme=scheme)
         if credential.countable and not fresh:
-            await asyncio.to_thread(self._memory.settle, key)
+            await asyncio.to_thread(self.memory.settle, key)
 
     async def _undecided(self, key: str, credential: Credential, parent: Parent, said: str) -> None:
         if not credential.countable:
             return
         if (key, parent.address) in self._proven:  # it is the target's trouble, or the parent's own
-            await asyncio.to_thread(self._memory.settle, key)
+            await asyncio.to_thread(self.memory.settle, key)
         else:
-            await _to_its_end(asyncio.to_thread(self._memory.undecided, key, said))
+            await _to_its_end(asyncio.to_thread(self.memory.undecided, key, said))
 
     async def _rejected(self, key: str, credential: Credential, parent: Parent, scheme: str, why: str) -> NoWayOut:
         self._disprove(key)
         entry = Entry(credential.user, parent.address, scheme, "rejected", self._clock(), why)
         if credential.countable:
-            await _to_its_end(asyncio.to_thread(self._memory.reject, key, entry.user, entry.parent, scheme, why))
+            await _to_its_end(asyncio.to_thread(self.memory.reject, key, entry.user, entry.parent, scheme, why))
         error = rejected_error(entry, parent, keytab=credential.keytab)
         if not credential.countable:
             self._resting[f"{key}@{parent.address}"] = (self._clock() + _TICKET_REST, error)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from pipway.dial.base import Dialer, Stream, Target
 from pipway.dial.failures import broken_connection, connect_timeout
+from pipway.dial.origin_login import OriginLogin, OriginLogins
 from pipway.dial.pool import Connection, Pool
 from pipway.dial.response import Exchange, Response
 from pipway.dial.url import Origin, Url
@@ -59,14 +60,17 @@ class Client:
         trace: Trace,
         per_origin: int = 32,
         route: Callable[[Target], Awaitable[str]] | None = None,
+        logins: OriginLogins | None = None,
     ) -> None:
         """`trust` gives the context of an https origin; `per_origin` bounds the connections to one origin.
 
         `route` names the way out that the dialer would take now, so that no connection outlives a change of it.
+        `logins` keeps a login in a URL from being sent again once it was refused; without it nobody remembers.
         """
         self._dialer = dialer
         self._trust = trust
         self._route = route
+        self._logins = logins
         self._limits = limits
         self._user_agent = user_agent
         self._trace = trace
@@ -77,13 +81,28 @@ class Client:
 
         `decode=False` asks for identity and gives the body's bytes as they are. Userinfo in `url` becomes a Basic
         Authorization header unless `headers` has one; both stay with the origin they were given for.
-        Unavailable on connect, first-byte or reset failures; BadUpstream on broken framing or redirects; UsageError.
+        Unavailable on connect, first-byte or reset failures; BadUpstream on broken framing or redirects; UsageError;
+        NoWayOut when the origin refused that login, now or before.
         """
         here = Url.parse(url)
         fields = self._fields(method, here, headers, decode=decode)
+        if self._logins is None or here.authorization is None or fields.get("Authorization") != here.authorization:
+            return await self._request(method, here, fields, decode=decode)
+        async with self._logins.trying(here) as login:
+            return await self._request(method, here, fields, decode=decode, login=login)
+
+    async def _request(
+        self, method: str, here: Url, fields: dict[str, str], *, decode: bool, login: OriginLogin | None = None
+    ) -> Response:
         seen = {str(here)}
         while True:
             response = await self._send(method, here, fields, decode=decode)
+            if login is not None and "Authorization" in fields:
+                try:
+                    await login.answered(response.status)
+                except BaseException:
+                    await response.aclose()
+                    raise
             location = response.header("location")
             if response.status not in _REDIRECTS or location is None or method not in _REPEATABLE:
                 return response

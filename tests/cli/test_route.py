@@ -98,3 +98,9 @@ def test_a_broken_parent_is_explained_without_being_repeated() -> None:
 
 def test_a_target_that_is_none() -> None:
     assert "[bad-target]" in run("ftp://files.example", code=2)
+
+
+def test_a_password_is_not_taken_from_the_command_line() -> None:
+    shown = run("files.example", "--parent", "http://alice:s3cret@proxy.example:8080", code=2)
+    assert "[password-in-argument]" in shown
+    assert "s3cret" not in shown

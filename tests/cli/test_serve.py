@@ -123,6 +123,37 @@ def test_wrong_settings_are_told_before_anything_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "instead"),
+    [
+        ("--parent", "http://alice:hunter2@proxy.example:8080", "PIPWAY_PARENT"),
+        ("--parent", "alice:hun,ter2://hunter2@proxy.example:8080", "pipway credentials add"),
+        ("--parent", "http://CORP\\alice:hunter2@proxy.example:8080", "PIPWAY_PARENT"),
+        ("--upstream", "https://alice:hunter2@index.example/simple/", "PIPWAY_UPSTREAM"),
+        ("--upstream", "corp=https://hunter2@index.example/simple/", "PIPWAY_UPSTREAM"),
+        ("--pac", "https://alice:hunter2@files.example/proxy.pac", "PIPWAY_PAC"),
+    ],
+)
+def test_no_secret_is_taken_from_the_command_line(tmp_path: Path, option: str, value: str, instead: str) -> None:
+    """Arguments stand in the process list for everybody; the error does not repeat what it refuses."""
+    done = refused(option, value, "--data", str(tmp_path / "data"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "[password-in-argument]" in done.stderr
+    assert instead in done.stderr
+    assert "settings file" in done.stderr
+    assert "hunter2" not in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_user_alone_is_no_secret(tmp_path: Path) -> None:
+    """And an @ in a path is none."""
+    options = ["--parent", "http://CORP%5Calice@proxy.example:8080", "--parent", "http://bob:@proxy.example:8080"]
+    done = refused(*options, "--upstream", "https://index.example/@team/", "--listen", "nowhere")
+    assert done.returncode == 2
+    assert "server.listen" in done.stderr
+    assert "password" not in done.stderr
+
+
 def test_a_port_in_use_is_one_clear_error(tmp_path: Path) -> None:
     """It names the address."""
     with socket.socket() as other:

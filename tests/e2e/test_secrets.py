@@ -28,7 +28,7 @@ def everything(server: Pipway) -> bytes:
     answers = [server.get(path) for path in paths]
     answers.append(server.get(server.link("foo")))
     said = b"".join(repr(answer).encode() for answer in answers)
-    return said + Path(f"/proc/{server.process.pid}/environ").read_bytes()
+    return said + Path(f"/proc/{server.process.pid}/cmdline").read_bytes()
 
 
 @pytest.mark.parametrize("level", ["debug", "info"])
@@ -37,7 +37,7 @@ def test_it_is_nowhere_to_be_seen(tmp_path: Path, level: str) -> None:
         upstream.add_wheel("foo")
         upstream.add_wheel("broken")
         upstream.behave("/simple/broken/", rude.failing(503))
-        with serving(tmp_path / "data", with_login(upstream), settings={"log.level": level}) as server:
+        with serving(tmp_path / "data", settings={"log.level": level, "upstream": with_login(upstream)}) as server:
             seen = everything(server)
             seen += server.log.read_bytes()
         seen += server.log.read_bytes() + "".join(server.output).encode()

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from pipway import outbound
+from pipway.cli.arguments import no_passwords
 from pipway.dial.base import Target
 from pipway.dial.credentials.base import Credentials
 from pipway.dial.parent import Parent
@@ -37,6 +38,7 @@ def route(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Show which way a host is reached, hop by hop, and why."""
+    no_passwords("--parent", parent or ())
     target = outbound.target_of(host)
     if no_proxy is not None:
         _compare(target, no_proxy, as_json=as_json)

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from pipway.cli.arguments import no_logins, no_passwords
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 #: parameter of `serve` → setting it gives
@@ -50,6 +52,9 @@ def serve(
     ] = None,
 ) -> None:
     """Start the server and stay until told to stop (SIGTERM or Ctrl-C)."""
+    no_passwords("--parent", parent or ())
+    no_logins("--upstream", upstream or (), instead="PIPWAY_UPSTREAM")
+    no_logins("--pac", [pac] if pac and "://" in pac else (), instead="PIPWAY_PAC")
     given = {_SETTING[key]: value for key, value in locals().items() if key in _SETTING and value not in (None, [])}
     raise typer.Exit(_run(config, given))
 

@@ -49,6 +49,16 @@ class Refused(PipwayError):
     http_status = 403
 
 
+class LoginNeeded(Refused):
+    """This server wants to know who asks: 407 as a proxy (RFC 9110 §15.5.8), 401 as an origin (§15.5.2)."""
+
+    http_status = 407
+
+    def __init__(self, code: str, what: str, *, status: int = 407, why: str = "", fix: str = "") -> None:
+        super().__init__(code, what, why=why, fix=fix)
+        self.status = status
+
+
 class Unavailable(PipwayError):
     """It may exist but cannot be had now: outage, offline mode, open circuit.
 

@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 
 from pipway.dial.base import Dialer, Stream, Target
 from pipway.dial.failures import broken_connection, connect_timeout
+from pipway.dial.onward import Outgoing, Passed
 from pipway.dial.origin_login import OriginLogin, OriginLogins
 from pipway.dial.pool import Connection, Pool
 from pipway.dial.response import Exchange, Response
+from pipway.dial.sender import Sender
 from pipway.dial.url import Origin, Url
 from pipway.errors import BadUpstream, PipwayError, Unavailable, UsageError
 from pipway.trace import Trace
@@ -45,6 +47,7 @@ class Limits:
     head_bytes: int = 65536
     redirects: int = 10
     idle: float = 15.0  #: how long an unused connection is kept
+    patience: float = 300.0  #: silence of whoever answers a request that is sent on for somebody else
 
 
 class Client:
@@ -75,6 +78,7 @@ class Client:
         self._user_agent = user_agent
         self._trace = trace
         self._pool = Pool(self._connect, per_origin=per_origin, idle_limit=limits.idle)
+        self._sender = Sender(self._take, self._not_sent_on, patience=limits.patience, head_bytes=limits.head_bytes)
 
     async def request(self, method: str, url: str, headers: Mapping[str, str] = {}, *, decode: bool = True) -> Response:
         """Send and wait for the response's head, following redirects of GET and HEAD.
@@ -115,6 +119,15 @@ class Client:
             if there.origin != here.origin:
                 fields = {name: value for name, value in fields.items() if name.lower() not in _SECRET_HEADERS}
             here = there
+
+    async def exchange(self, request: Outgoing) -> Passed:
+        """Send one request on for a client of the proxy, unchanged, its body as it comes.
+
+        Waits for the head of the final answer. Nothing is followed, decoded or added but a parent's login. Refused,
+        Unavailable, BadUpstream, NoWayOut, UsageError, and what the request's body raises.
+        """
+        self._emit("forward.request", Url.exact(request.url), method=request.method)
+        return await self._sender.send(request)
 
     @property
     def open_connections(self) -> int:
@@ -159,7 +172,11 @@ class Client:
         """One request and its head; on a connection that died while idle or that a parent closed, on a new one."""
         fresh = False
         for _ in range(_CONNECTIONS):
-            connection = await self._take(url, fresh=fresh)
+            try:
+                connection = await self._take(url, fresh=fresh)
+            except PipwayError as failure:
+                self._failed(url)(failure)
+                raise
             began = time.monotonic()
             exchange, head, error = await self._exchange(connection, method, url, fields, fresh=fresh)
             if head is not None:
@@ -205,14 +222,12 @@ class Client:
             await exchange.abandon(error)
             raise
 
-    async def _take(self, url: Url, *, fresh: bool) -> Connection:
-        try:
-            route = "" if self._route is None else await self._route(_target(url.origin))
-            patience = 0.0 if route in ("", "direct") else _PATIENCE
-            return await self._pool.take(url.origin, route, fresh=fresh, patience=patience)
-        except PipwayError as error:
-            self._failed(url)(error)
-            raise
+    async def _take(self, url: Url, *, fresh: bool, once: bool = False) -> Connection:
+        route = "" if self._route is None else await self._route(_target(url.origin))
+        cheap = route in ("", "direct")  # to open: no login is needed
+        return await self._pool.take(
+            url.origin, route, fresh=fresh or (once and cheap), patience=0.0 if cheap else _PATIENCE
+        )
 
     async def _connect(self, origin: Origin) -> Stream:
         """Dial, and speak TLS where the scheme says so, each within its limit."""
@@ -233,6 +248,9 @@ class Client:
 
     def _failed(self, url: Url) -> Callable[[PipwayError], None]:
         return lambda error: self._emit("upstream.failed", url, code=error.code)
+
+    def _not_sent_on(self, url: Url, error: PipwayError) -> None:
+        self._emit("forward.failed", url, code=error.code)
 
     def _answered(self, url: Url, method: str, head: Head, seconds: float) -> None:
         self._emit("upstream.response", url, method=method, status=head.status, seconds=seconds)

@@ -35,6 +35,13 @@ class Connection:
             self._open = False
             await self._pool._take_back(self.stream, self._lane, reusable=reusable)
 
+    def keep(self) -> Stream:
+        """End the loan and keep the stream for good: it speaks something else from now on, and is ours to close."""
+        if self._open:
+            self._open = False
+            self._pool._give_away(self.stream, self._lane)
+        return self.stream
+
 
 class _Lane:
     """The connections of one origin by one route."""
@@ -168,6 +175,12 @@ class Pool:
         self._leave(lane)
         if not keep:
             await stream.aclose()
+
+    def _give_away(self, stream: Stream, lane: _Lane) -> None:
+        self._lent.discard(stream)
+        self._freed(lane, None)
+        lane.free.release()
+        self._leave(lane)
 
     def _leave(self, lane: _Lane) -> None:
         lane.users -= 1

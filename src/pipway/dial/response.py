@@ -46,7 +46,7 @@ class Exchange:
         """
         try:
             async with asyncio.timeout(limit) as timer:
-                await self.connection.stream.write(request)
+                await self._send(request, timer)
                 while not self._events:
                     await self._receive()
         except TimeoutError:
@@ -61,6 +61,9 @@ class Exchange:
         if self._events and isinstance(self._events[-1], End):
             await self._finish(self._events.pop())
         return head
+
+    async def _send(self, request: bytes, timer: asyncio.Timeout) -> None:
+        await self.connection.stream.write(request)
 
     async def _drop_refusal(self, limit: float) -> None:
         dropped = 0
@@ -107,13 +110,16 @@ class Exchange:
     async def _body_bytes(self, stall: float) -> None:
         try:
             async with asyncio.timeout(stall) as timer:
-                await self._receive()
+                await self._arrival(timer)
         except TimeoutError:
             if not timer.expired():
                 raise
             raise self._slow("stalled", "sent nothing more", stall) from None
         if self._events and isinstance(self._events[-1], End):
             await self._finish(self._events.pop())
+
+    async def _arrival(self, timer: asyncio.Timeout) -> None:
+        await self._receive()
 
     async def _receive(self) -> None:
         data = await self.connection.stream.read()

@@ -18,6 +18,7 @@ from pipway.wire.host_name import host_name
 _MAX_LENGTH = 8192
 _PORTS = {"http": 80, "https": 443}
 _CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
+_PARTS = re.compile(r"(https?://[^/?#@]+)((?:/[!\"$-~]*)?)", re.IGNORECASE)
 #: RFC 3986 reserved and unreserved characters, and "%" of what is encoded already
 _SAFE = "%/:?#[]@!$&'()*+,;=-._~"
 
@@ -70,6 +71,17 @@ class Url:
         """The address that `reference` (a Location) means here; its userinfo, if any, is ignored. UsageError."""
         joined = Url.parse(urljoin(str(self), reference))
         return Url(joined.origin, joined.target)
+
+    @classmethod
+    def exact(cls, text: str) -> Url:
+        """Read an address whose path and query are to be sent byte for byte (RFC 9110 §7.7), even if there is none.
+
+        UsageError as `parse`; userinfo is refused.
+        """
+        found = _PARTS.fullmatch(text)
+        if found is None:
+            raise _bad("it is no absolute address, or has a user name, a fragment or a space")
+        return cls(cls.parse(found[1]).origin, found[2])
 
     @classmethod
     def parse(cls, text: str) -> Url:

@@ -22,7 +22,7 @@ _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _BARE_SO_FAR = re.compile(rb"\r(?=[^\n])|(?<!\r)\n")  # a CR at the very end may still get its LF
 _HOST = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _AUTHORITY = re.compile(rb"(?:[A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
-_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+\-.]*://[^/?#@]+(?:[/?].*)?")
+_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+\-.]*://[^/?#]+(?:[/?].*)?")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 
 
@@ -173,13 +173,14 @@ def _framing(version: str, headers: tuple[tuple[bytes, bytes], ...]) -> tuple[bo
 def _form(method: bytes, target: bytes) -> str:
     if b"#" not in target:
         if method == b"CONNECT":
-            if _AUTHORITY.fullmatch(target):
-                return "authority"
-        elif target[:1] == b"/":
+            if not _AUTHORITY.fullmatch(target):
+                raise ProtocolError("bad-target", "broken target of CONNECT", why="want host:port and nothing else")
+            return "authority"
+        if target[:1] == b"/":
             return "origin"
-        elif target == b"*" and method == b"OPTIONS":
+        if target == b"*" and method == b"OPTIONS":
             return "asterisk"
-        elif _ABSOLUTE.fullmatch(target):
+        if _ABSOLUTE.fullmatch(target):
             return "absolute"
     raise ProtocolError("bad-target", "broken request target", why="want a path that begins with /")
 

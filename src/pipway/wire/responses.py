@@ -7,7 +7,7 @@ disagree about where a message ends (§11.2); it never decodes content and never
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -24,7 +24,7 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([^\r\n]*))?\r\
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A final response's head. Interim (1xx) ones are skipped."""
+    """A final response's head. Interim (1xx) ones are skipped, or told to who wants them."""
 
     status: int
     reason: str
@@ -110,11 +110,22 @@ class ResponseReader:
     `head_bytes` bounds all heads together (interim ones included), and what a chunked body spends on anything but
     data between two chunks. Raises BadUpstream ("bad-framing", "head-too-large"), Unavailable ("truncated",
     "empty-answer"); after an error the connection must be dropped.
+
+    `informed` is told of interim heads. With `upgrade` a 101 is a final head: what follows is in `rest`, and no HTTP.
     """
 
-    def __init__(self, method: str, *, head_bytes: int = 65536) -> None:
+    def __init__(
+        self,
+        method: str,
+        *,
+        head_bytes: int = 65536,
+        informed: Callable[[Head], None] | None = None,
+        upgrade: bool = False,
+    ) -> None:
         self._method = method
         self._limit = head_bytes
+        self._informed = informed
+        self._upgrade = upgrade
         self._state = _State.HEAD
         self._buffer = bytearray()
         self._searched = 0
@@ -124,7 +135,8 @@ class ResponseReader:
         self._parts = _Parts()
         self._parser = httptools.HttpResponseParser(self._parts)
         self.started = False  #: whether any byte arrived
-        self.rest = b""  #: of an answer to CONNECT: what came after its head
+        self.switched = False  #: the other side has granted an upgrade (RFC 9110 §7.8)
+        self.rest = b""  #: of an answer to CONNECT, or of an upgrade that was granted: what came after its head
 
     def feed(self, data: bytes) -> list[Event]:
         """Give the events that `data` completes; `data` is not empty."""
@@ -171,7 +183,7 @@ class ResponseReader:
                 return []
             block, rest = bytes(self._buffer[:size]), bytes(self._buffer[size:])
             head = self._parse(block)
-            if head.status >= 200:
+            if head.status >= 200 or (head.status == 101 and self._upgrade):
                 self._buffer.clear()
                 return [head, *self._start_body(head, rest)]
             self._skip_interim(head, block, rest)
@@ -183,9 +195,10 @@ class ResponseReader:
         try:
             self._parser.feed_data(block)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if line[2] == b"101":
+            if line[2] != b"101":
+                raise _broken(str(error)) from None
+            if not self._upgrade or not isinstance(error, httptools.HttpParserUpgrade):
                 raise _broken("it switches protocols unasked") from None
-            raise _broken(str(error)) from None
         headers = tuple(self._parts.headers)
         lengths = [value for name, value in headers if name == b"content-length"]
         length = int(lengths[0]) if lengths and lengths[0].isdigit() else None  # llhttp refuses repeats and non-digits
@@ -195,6 +208,8 @@ class ResponseReader:
     def _skip_interim(self, head: Head, block: bytes, rest: bytes) -> None:
         if head.status == 101:
             raise _broken("it switches protocols unasked")
+        if self._informed is not None:
+            self._informed(head)
         self._spent += len(block)
         self._buffer[:] = rest
         self._searched = 0
@@ -203,6 +218,9 @@ class ResponseReader:
 
     def _start_body(self, head: Head, rest: bytes) -> list[Event]:
         """Decide how the body is framed (RFC 9112 §6.3)."""
+        if head.status == 101:
+            self.switched, self.rest = True, rest
+            return self._end(reusable=False)
         if self._method == "CONNECT" and 200 <= head.status < 300:
             # RFC 9110 §9.3.6: the tunnel begins here, whatever Content-Length or Transfer-Encoding say
             self.rest = rest

@@ -37,12 +37,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Faces do not know each other.
     "server": EVERYONE | PURE,
     "web": EVERYONE | PURE | {"index", "store"},
+    # Who gets in, and where to.
+    "tokens": {"errors"},
+    "access": {"errors", "wire", "dial", "tokens"},
     "settings": EVERYONE | {"wire"},
     "log": EVERYONE,
     # Only these know settings; only app and outbound (its half that dials) build.
     "outbound": EVERYONE | PURE | {"dial", "settings"},
-    "app": EVERYONE | PURE | {"store", "dial", "index", "server", "web", "settings", "log", "outbound"},
-    "cli": EVERYONE | PURE | {"store", "dial", "settings", "app", "outbound"},
+    "entrance": EVERYONE | PURE | {"access", "tokens", "dial", "web", "settings"},
+    "app": EVERYONE | PURE | {"store", "dial", "index", "server", "web", "settings", "log", "outbound", "entrance"},
+    "cli": EVERYONE | PURE | {"store", "dial", "settings", "app", "outbound", "entrance", "tokens"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from pipway import outbound
+from pipway import entrance, outbound
 from pipway.dial import http
 from pipway.errors import PipwayError, UsageError
 from pipway.index.ahead import Ahead
@@ -88,6 +88,7 @@ async def building(
         trace = Trace()
         metrics = Metrics(trace)
         _start_log(settings, trace, stack)
+        access = entrance.build(settings, indexes=lambda host, port: False)
         # 2. What is kept: blobs on the disk and what we know about them.
         blobs, catalog = await _open_store(settings, trace, stack)
         # 3. The way out: streams, HTTP on them, and one remote index per upstream.
@@ -114,6 +115,7 @@ async def building(
             metrics=metrics,
             health=lambda: _health(settings, breakers, way_out),
             page_bytes=settings.cache.memory_pages // 2,
+            guard=entrance.guard(settings, access),
         )
         # 6. The port.
         server = Server(_identified(settings, site.answer), asgi=site.asgi, trace=trace, limits=_limits(settings))

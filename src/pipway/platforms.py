@@ -6,7 +6,9 @@ Whoever needs a fast path asks here whether it exists; the answer on Windows and
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +43,17 @@ def memory_file() -> int | None:
     if sys.platform == "linux" and hasattr(os, "memfd_create"):
         return os.memfd_create("pipway")
     return None
+
+
+def is_own_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an address is one of this machine's, at this moment: only those can be bound. Costs a system call."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+    except OSError:
+        return False
+    return True
 
 
 def sync_directory(folder: Path) -> None:

@@ -52,10 +52,30 @@ def test_check_is_content_with_the_defaults() -> None:
 
 def test_check_remarks_and_still_succeeds() -> None:
     """What works is no failure."""
-    done = run("check", PIPWAY_LISTEN="0.0.0.0:3141")
+    done = run("check", PIPWAY_UPSTREAM="http://index.example/simple/")
     assert done.returncode == 0
-    assert "[open-to-others]" in done.stderr
+    assert "[clear-text-upstream]" in done.stderr
     assert done.stdout == "settings are usable, 1 remark(s)\n"
+
+
+def test_check_fails_when_the_server_would_not_start() -> None:
+    """As when everybody could use it."""
+    done = run("check", PIPWAY_LISTEN="0.0.0.0:3141")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "[open-to-others]" in done.stderr
+    assert run("check", PIPWAY_LISTEN="0.0.0.0:3141", PIPWAY_ACCESS_ALLOW_FROM="private").returncode == 0
+
+
+def test_check_fails_for_what_cannot_be_opened_or_read() -> None:
+    """With the same error that would stop the server."""
+    for setting, code in (
+        ({"PIPWAY_FORWARD_ALLOW": "169.254.169.254:80"}, "closed-for-good"),
+        ({"PIPWAY_ACCESS_TOKENS_FILE": os.devnull + "/none"}, "tokens-unreadable"),
+        ({"PIPWAY_ACCESS_TOKENS_FILE": os.devnull, "PIPWAY_LISTEN": "0.0.0.0:0"}, "open-to-everyone"),
+    ):
+        done = run("check", **setting)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"[{code}]" in done.stderr
 
 
 def test_check_fails_with_every_fault() -> None:

@@ -109,7 +109,9 @@ def test_a_rule_without_objections_lets_everything_pass(address: IpAddress) -> N
 async def test_refused_addresses_are_left_out() -> None:
     async with listening(echo, "127.0.0.1") as target:
         resolve = answering([address("127.0.0.2", target.port), address("127.0.0.1", target.port)])
-        stream = await Direct(resolve=resolve, allow=lambda ip: "no" if str(ip) == "127.0.0.2" else None).dial(ANYWHERE)
+        stream = await Direct(resolve=resolve, allow=lambda ip, _: "no" if str(ip) == "127.0.0.2" else None).dial(
+            ANYWHERE
+        )
         assert stream.info.peer == "127.0.0.1"
         await stream.aclose()
 
@@ -124,12 +126,27 @@ async def test_all_refused_names_the_rule_and_dials_nothing() -> None:
     async with listening(count) as target:
         resolve = answering([address("127.0.0.1", target.port), address("::ffff:127.0.0.1", target.port)])
         with pytest.raises(Refused) as caught:
-            await Direct(resolve=resolve, allow=no_local).dial(ANYWHERE)
+            await Direct(resolve=resolve, allow=lambda ip, _: no_local(ip)).dial(ANYWHERE)
     assert caught.value.code == "address-forbidden"
     assert "files.example:443" in caught.value.what
     assert caught.value.why == "local addresses are closed"
     assert caught.value.fix
     assert connections == 0
+
+
+async def test_the_rule_is_told_the_port_that_is_dialled() -> None:
+    """Of the address, whatever the target says: one loopback service may be open and all others closed."""
+    async with listening(echo) as target:
+        resolve = answering([address("127.0.0.1", target.port)])
+        seen: list[tuple[str, int]] = []
+
+        def rule(ip: IpAddress, port: int) -> str | None:
+            seen.append((str(ip), port))
+            return None
+
+        stream = await Direct(resolve=resolve, allow=rule).dial(ANYWHERE)
+        await stream.aclose()
+    assert seen == [("127.0.0.1", target.port)]
 
 
 async def test_without_a_rule_loopback_is_legitimate() -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipway import platforms
+from pipway.findings import Severity
 from pipway.settings import Address, Settings, Upstream, load
 from pipway.settings.check import advise
-from pipway.settings.table import Server
+from pipway.settings.table import Access, Forward, Server
 
 
 def ids(settings: Settings) -> list[str]:
@@ -33,9 +34,24 @@ def test_loopback_is_nobody_elses_business(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "pipway.example"])
-def test_listening_for_others_is_remarked(host: str) -> None:
-    """As there is no login yet."""
-    assert ids(listening(host)) == ["open-to-others"]
+def test_listening_for_everybody_is_no_remark_but_a_fault(host: str) -> None:
+    """The server does not start like that; `pipway settings check` says so with its exit code."""
+    [finding] = advise(listening(host))
+    assert (finding.id, finding.severity) == ("open-to-others", Severity.HIGH)
+
+
+def test_listening_for_some_is_fine() -> None:
+    """An address list, or tokens; those are better not sent in clear text over strange networks."""
+    some = replace(listening("0.0.0.0"), access=Access(allow_from=("10.0.0.0/8",)))
+    assert ids(some) == []
+    assert ids(replace(some, access=Access(tokens_file=Path("tokens")))) == ["tokens-in-clear"]
+
+
+def test_reaching_everything_for_others_is_remarked() -> None:
+    """On loopback it is the default."""
+    some = replace(listening("0.0.0.0"), access=Access(allow_from=("10.0.0.0/8",)), forward=Forward(reach="everything"))
+    assert ids(some) == ["reaches-everything"]
+    assert ids(replace(some, server=Server())) == []
 
 
 def test_clear_text_is_remarked_without_the_password() -> None:

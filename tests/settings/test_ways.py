@@ -9,7 +9,7 @@ import pytest
 
 from pipway.settings import load
 from pipway.settings.values import UPSTREAMS
-from pipway.settings.ways import COMMAND, LOGINS, PARENTS, PATHS, ROUTES, TEXT, Hop
+from pipway.settings.ways import COMMAND, LOGINS, NETWORKS, PARENTS, PATHS, ROUTES, TARGETS, TEXT, WORDS, Hop
 
 FOLDER = Path("/folder")
 PROXY = "http://CORP%5Calice@proxy.example:8080"
@@ -108,3 +108,35 @@ def test_words_files_and_commands() -> None:
 def test_an_upstream_has_files_of_its_own() -> None:
     (upstream,) = UPSTREAMS.read([{"url": "https://index.example/simple/", "ca": "corp.pem"}], FOLDER)
     assert (upstream.ca, upstream.client_certificate) == (FOLDER / "corp.pem", None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw"),
+    [
+        (NETWORKS, "10.0.0.0/8, private,192.0.2.7,2001:db8::/32"),
+        (TARGETS, "localhost:8080,git.example:22,*.corp.example,*:8443,[::1]:8080,10.0.0.0/8:443,2001:db8::7"),
+        (WORDS, "pipway,pipway.corp.example"),
+    ],
+)
+def test_who_and_where_to(kind: Any, raw: str) -> None:
+    words = tuple(word.strip() for word in raw.split(","))
+    assert kind.read(raw, FOLDER) == kind.read(list(words), FOLDER) == words
+    assert kind.show(words) == list(words)
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "reason"),
+    [
+        (NETWORKS, "corp.example", "none of"),
+        (NETWORKS, "10.0.0.0/99", "none of"),
+        (TARGETS, "git.example:0", "HOST:PORT"),
+        (TARGETS, "git.example:65536", "HOST:PORT"),
+        (TARGETS, "https://git.example", "HOST:PORT"),
+        (TARGETS, "alice@git.example", "HOST:PORT"),
+        (WORDS, "pipway example", "names"),
+        (WORDS, [7], "names"),
+    ],
+)
+def test_what_is_no_target(kind: Any, raw: Any, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        kind.read(raw, FOLDER)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipway.errors import BadUpstream, NotFound, PipwayError, ProtocolError, Refused, Unavailable
+from pipway.errors import BadUpstream, LoginNeeded, NotFound, PipwayError, ProtocolError, Refused, Unavailable
 from pipway.wire import heads
 from pipway.wire.problem import problem
 
@@ -70,3 +70,12 @@ def test_the_date_is_that_of_the_rfc() -> None:
 
 def test_an_unknown_status_has_no_phrase() -> None:
     assert heads.status_line(299) == b"HTTP/1.1 299 \r\n"
+
+
+@pytest.mark.parametrize(("status", "name"), [(407, b"Proxy-Authenticate"), (401, b"WWW-Authenticate")])
+def test_a_login_is_asked_for_in_the_words_of_the_role(status: int, name: bytes) -> None:
+    """RFC 9110 §15.5.8 for a proxy, §15.5.2 for an origin: a challenge must be there."""
+    answer = problem(LoginNeeded("login-needed", "who are you", status=status))
+    assert answer.head.startswith(b"HTTP/1.1 %d pipway: who are you\r\n" % status)
+    assert b'\r\n%b: Basic realm="pipway", charset="UTF-8"\r\n' % name in answer.head
+    assert answer.status == status

@@ -23,6 +23,7 @@ VERBS = {
     "serve": "Start the server and stay until told to stop.",
     "settings": "Show, check and describe every setting.",
     "cache": "Look into what is stored, verify it, make room.",
+    "access": "Make, list and remove the tokens that let clients in.",
     "credentials": "Keep, test and change the logins to parent proxies.",
     "route": "Show which way a host is reached, hop by hop, and why.",
 }

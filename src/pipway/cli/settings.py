@@ -54,7 +54,9 @@ def _plain(value: object) -> str:
 @app.command()
 def check(config: _Config = None) -> None:
     """Check the settings: exit code 0 when the server would start with them, 2 when not."""
+    from pipway import entrance
     from pipway.cli.render import show_findings
+    from pipway.findings import Severity
     from pipway.settings import SettingsError, load
     from pipway.settings.check import advise
 
@@ -65,6 +67,9 @@ def check(config: _Config = None) -> None:
         raise typer.Exit(error.exit_code) from None
     advice = list(advise(settings))
     show_findings(advice)
+    if any(finding.severity >= Severity.HIGH for finding in advice):
+        raise typer.Exit(2)
+    entrance.build(settings, indexes=lambda host, port: False)  # raises what would stop the server
     print(f"settings are usable, {len(advice)} remark(s)" if advice else "settings are fine")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from pipway.dial.addresses import Rule, judge
+from pipway.dial.addresses import IpAddress, judge
 from pipway.dial.base import Stream, Target
 from pipway.dial.failures import connect_failure, connect_timeout
 from pipway.dial.sockets import SocketStream
@@ -23,6 +23,8 @@ _MAX_ADDRESSES = 16
 
 #: family, type, protocol, and the address as the socket module wants it
 Address = tuple[int, int, int, tuple[Any, ...]]
+#: Gives the reason why an address must not be dialled at a port, None when it may be.
+Rule = Callable[[IpAddress, int], str | None]
 #: Gives the addresses of a target; raises OSError (`socket.gaierror`).
 Resolver = Callable[[Target], Awaitable[Sequence[Address]]]
 
@@ -45,7 +47,7 @@ class Direct:
     def __init__(
         self, *, connect_limit: float = 5.0, resolve: Resolver = system_addresses, allow: Rule | None = None
     ) -> None:
-        """`connect_limit`: seconds for the look-up and the connection together; `allow` judges resolved addresses.
+        """`connect_limit`: seconds for look-up and connection; `allow` judges resolved addresses and their port.
 
         Without a rule every address may be dialled: an index on loopback is legitimate.
         """
@@ -57,7 +59,7 @@ class Direct:
         """Open a TCP connection. Unavailable with the reason when it cannot be had; Refused by the rule."""
         try:
             async with asyncio.timeout(self._limit) as limit:
-                addresses = _permitted(target, await self._resolve(target), self._allow)
+                addresses = permitted(target, await self._resolve(target), self._allow)
                 return await _stream(await _first(interleave(addresses)[:_MAX_ADDRESSES]))
         except TimeoutError as error:
             if limit.expired():
@@ -67,13 +69,13 @@ class Direct:
             raise connect_failure(target, error) from None
 
 
-def _permitted(target: Target, addresses: Sequence[Address], rule: Rule | None) -> Sequence[Address]:
+def permitted(target: Target, addresses: Sequence[Address], rule: Rule | None) -> Sequence[Address]:
     """The addresses that the rule lets pass. Refused when there were some and none is left."""
     if rule is None or not addresses:
         return addresses
-    judged = [(address, judge(str(address[3][0]), rule)) for address in addresses]
-    permitted = [address for address, reason in judged if reason is None]
-    if not permitted:
+    judged = [(address, _judged(address, rule)) for address in addresses]
+    left = [address for address, reason in judged if reason is None]
+    if not left:
         first, reason = judged[0]
         raise Refused(
             "address-forbidden",
@@ -81,7 +83,12 @@ def _permitted(target: Target, addresses: Sequence[Address], rule: Rule | None) 
             why=reason or "",
             fix="use another address, or have the rule changed",
         )
-    return permitted
+    return left
+
+
+def _judged(address: Address, rule: Rule) -> str | None:
+    text, port = address[3][:2]
+    return judge(str(text), lambda each: rule(each, int(port)))
 
 
 async def _stream(sock: socket.socket) -> SocketStream:

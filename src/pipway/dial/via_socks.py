@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from pipway.dial.base import Dialer, Stream, Target
 from pipway.dial.credentials.base import Credential, Credentials
-from pipway.dial.direct import Resolver, interleave, system_addresses
+from pipway.dial.direct import Resolver, Rule, interleave, permitted, system_addresses
 from pipway.dial.early import with_early
 from pipway.dial.failures import broken_connection, connect_failure
 from pipway.dial.gate import Attempt, Gate
@@ -53,14 +53,16 @@ class ViaSocks:
         credentials: Credentials,
         trace: Trace,
         resolve: Resolver = system_addresses,
+        allow: Rule | None = None,
     ) -> None:
-        """`resolve` looks names up for the schemes socks4 and socks5."""
+        """`resolve` looks names up for the schemes socks4 and socks5; `allow` judges what they lead to."""
         self._parent = parent
         self._inner = inner
         self._gate = gate
         self._credentials = credentials
         self._trace = trace
         self._resolve = resolve
+        self._allow = allow
 
     async def dial(self, target: Target) -> Stream:
         """Open a tunnel. NoWayOut, Unavailable or BadUpstream naming the proxy; UsageError for an impossible name."""
@@ -79,7 +81,7 @@ class ViaSocks:
             return [target.host]
         fix = f"write the proxy as {other}://, and it looks names up itself"
         try:
-            found = interleave(await self._resolve(target))
+            found = interleave(permitted(target, await self._resolve(target), self._allow))
         except OSError as error:
             failure = connect_failure(target, error)
             failure.fix = fix

@@ -18,16 +18,8 @@ from pipway.wire.proxy_url import parse_proxy_url
 
 
 def advise(settings: Settings) -> Iterator[Finding]:
-    """Findings of medium severity at most: the server starts with all of them."""
-    if not _is_loopback(settings.server.listen.host):
-        yield Finding(
-            "open-to-others",
-            Severity.MEDIUM,
-            f"the server listens on {settings.server.listen}",
-            why="whoever can reach that address can use it: there is no login yet",
-            place=Place(settings.origins.get("server.listen", "default")),
-            fix=Fix("Listen on 127.0.0.1, or let a firewall or a reverse proxy decide who gets there."),
-        )
+    """Findings; the server starts with all but `open-to-others`."""
+    yield from _doors(settings)
     for upstream in settings.upstreams:
         parts = urlsplit(upstream.url)
         if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
@@ -49,6 +41,39 @@ def advise(settings: Settings) -> Iterator[Finding]:
     for name, found in hops.items():
         if any(hop.url not in ("direct", "refuse") and parse_proxy_url(hop.url).password for hop in found):
             yield from _readable_secret(settings.origins.get(name, ""))
+
+
+def _doors(settings: Settings) -> Iterator[Finding]:
+    """Who gets in, and where to."""
+    access, place = settings.access, Place(settings.origins.get("server.listen", "default"))
+    others = not _is_loopback(settings.server.listen.host)
+    if others and access.tokens_file is None and not access.allow_from:
+        yield Finding(
+            "open-to-others",
+            Severity.HIGH,
+            f"the server would listen on {settings.server.listen} for everybody, and does not start like that",
+            why="whoever reaches that address could use it, and what it reaches",
+            place=place,
+            fix=Fix("Set access.tokens_file or access.allow_from, or listen on 127.0.0.1."),
+        )
+    elif others and access.tokens_file is not None:
+        yield Finding(
+            "tokens-in-clear",
+            Severity.LOW,
+            f"tokens reach {settings.server.listen} without TLS",
+            why="who can listen on the way can read them, and use them until they are removed",
+            place=place,
+            fix=Fix("Name the networks of your clients in access.allow_from too, or put a TLS reverse proxy in front."),
+        )
+    if others and settings.forward.enabled and settings.forward.reach == "everything":
+        yield Finding(
+            "reaches-everything",
+            Severity.MEDIUM,
+            "others may reach every web server through this proxy",
+            why="forward.reach is everything: also servers inside that trust this machine",
+            place=Place(settings.origins.get("forward.reach", "default")),
+            fix=Fix("Leave forward.reach alone and name hosts in forward.allow."),
+        )
 
 
 def _readable_secret(origin: str) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ from pipway.settings.values import (
     Upstream,
     choice,
 )
-from pipway.settings.ways import COMMAND, LOGINS, PARENTS, PATHS, ROUTES, TEXT, Hop, Route
+from pipway.settings.ways import COMMAND, LOGINS, NETWORKS, PARENTS, PATHS, ROUTES, TARGETS, TEXT, WORDS, Hop, Route
 from pipway.wire.auth.base import SCHEMES
 
 T = TypeVar("T")
@@ -115,6 +115,59 @@ class Limits:
     header_seconds: float = _setting(DURATION, 15.0, "Clients: how long sending a request may take.")
     idle_seconds: float = _setting(DURATION, 75.0, "Clients: how long an idle connection is kept open.")
     write_seconds: float = _setting(DURATION, 60.0, "Clients: how long a reader may take no byte before it is dropped.")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may use this server. Anything but loopback wants tokens or an address list."""
+
+    tokens_file: Path | None = _setting(
+        OPTIONAL_PATH,
+        None,
+        "The file with hashes of tokens (`pipway access add`); with it everybody must show one.",
+    )
+    allow_from: tuple[str, ...] = _setting(
+        NETWORKS, (), "Addresses and networks that may connect, beside this machine; none means all."
+    )
+    hosts: tuple[str, ...] = _setting(
+        WORDS, (), "Names, beside localhost, under which browsers may open the pages for people."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """What the proxy on the same port does."""
+
+    enabled: bool = _setting(SWITCH, True, "Be an HTTP and SOCKS proxy, too.")
+    reach: Literal["auto", "indexes", "everything"] = _setting(
+        choice("auto", "indexes", "everything"),
+        "auto",
+        "Which hosts it reaches: index and file hosts and those that a route names (`indexes`), or all; `auto` is "
+        "`everything` on loopback and `indexes` elsewhere.",
+    )
+    allow: tuple[str, ...] = _setting(
+        TARGETS, (), "Targets reached in addition, such as `git.example:22`, `*:8443` or the loopback service "
+        "`localhost:8080`; without a port it is 80 and 443.",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Intercept:
+    """Answering what clients ask of index and file hosts through the proxy; they must trust `pipway ca export`."""
+
+    enabled: bool = _setting(SWITCH, False, "Look into tunnels to index and file hosts, and answer from the cache.")
+    hosts: tuple[str, ...] = _setting(
+        TARGETS, (), "Index and file hosts in addition to those of the upstreams and their pages; 443 without a port."
+    )
+    pass_through: tuple[str, ...] = _setting(
+        TARGETS, (), "Hosts whose tunnels are never looked into; `*` stands for any characters."
+    )
+    on_distrust: Literal["fail", "pass"] = _setting(
+        choice("fail", "pass"),
+        "fail",
+        "What becomes of a client that does not trust the authority: it fails, or from its next try on it is let "
+        "through untouched for ten minutes.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +283,9 @@ class Settings:
     cache: Cache = field(default_factory=Cache)
     ahead: Ahead = field(default_factory=Ahead)
     limits: Limits = field(default_factory=Limits)
+    access: Access = field(default_factory=Access)
+    forward: Forward = field(default_factory=Forward)
+    intercept: Intercept = field(default_factory=Intercept)
     routes: tuple[Route, ...] = _setting(ROUTES, (), "Ways out by target, first match first; they come before parents.")
     parent: Parent = field(default_factory=Parent)
     outbound: Outbound = field(default_factory=Outbound)

@@ -1,11 +1,13 @@
-"""The kinds of value that say how to get out: parent proxies, routes, lists of words and files.
+"""The kinds of value that say who gets in and how to get out: addresses, targets, parent proxies, routes, files.
 
 Only `table` uses it. A parent's URL may hold a password: it is kept out of every repr and everything shown.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -149,6 +151,34 @@ def _read_paths(raw: object, folder: Path) -> tuple[Path, ...]:
     return tuple(folder / Path(word).expanduser() for word in words)
 
 
+def _read_strings(raw: object, folder: Path) -> tuple[str, ...]:
+    words = [word.strip() if isinstance(word, str) else "" for word in _words(raw, "names")]
+    if not all(_WORD.fullmatch(word) for word in words):
+        raise ValueError("expected names")
+    return tuple(words)
+
+
+def _read_networks(raw: object, folder: Path) -> tuple[str, ...]:
+    words = tuple(str(word).strip() for word in _words(raw, "addresses"))
+    for word in words:
+        try:
+            _ = word.lower() == "private" or ipaddress.ip_network(word, strict=False)
+        except ValueError:
+            raise ValueError(
+                f"{word[:60]!r} is none of: an address, a network such as 10.0.0.0/8, the word private"
+            ) from None
+    return words
+
+
+def _read_targets(raw: object, folder: Path) -> tuple[str, ...]:
+    words = tuple(str(word).strip() for word in _words(raw, "targets"))
+    for word in words:
+        port = re.fullmatch(r".*:([0-9]+)", word) if word.count(":") == 1 or "]:" in word else None
+        if not _TARGET.fullmatch(word) or (port and not 0 < int(port[1]) < 65536):
+            raise ValueError(f"{word[:60]!r} is neither HOST:PORT nor HOST")
+    return words
+
+
 def _read_command(raw: object, folder: Path) -> tuple[str, ...]:
     try:
         words = shlex.split(raw) if isinstance(raw, str) else raw
@@ -163,6 +193,10 @@ def _list(found: tuple[Any, ...]) -> list[str]:
     return [str(item) for item in found]
 
 
+_WORD = re.compile(r"[A-Za-z0-9._-]{1,253}")
+_TARGET = re.compile(
+    r"[A-Za-z0-9._*/-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?|[0-9A-Fa-f:.]+(?:/[0-9]+)?"
+)
 _STRINGS = {"type": ["array", "string"], "items": {"type": "string"}}
 
 PARENTS = Kind("parents", "`http://CORP%5Calice@proxy:8080`, or a list", _read_parents,
@@ -174,3 +208,7 @@ TEXT = Kind("text", "text; empty for none", _read_text, redact, {"type": "string
 PATHS = Kind("paths", "a list of paths", _read_paths, _list, _STRINGS)
 COMMAND = Kind("command", "a command and its arguments; no shell", _read_command,
                lambda words: [redact(word) for word in words], _STRINGS, private=True)  # fmt: skip
+WORDS = Kind("names", "a list of names", _read_strings, _list, _STRINGS)
+NETWORKS = Kind("addresses", "a list of addresses, networks (`10.0.0.0/8`), or `private`", _read_networks, _list,
+                _STRINGS)  # fmt: skip
+TARGETS = Kind("targets", "a list of `HOST:PORT` or `HOST`", _read_targets, _list, _STRINGS)

@@ -6,18 +6,20 @@ else is ordinary web traffic and goes to the Starlette application in `asgi`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp
 
 from pipway.errors import PipwayError, ProtocolError
 from pipway.index.base import Index
 from pipway.web.files import Files, Find
+from pipway.web.guard import Guard
 from pipway.web.metrics import Metrics
 from pipway.web.pages import Health, pages
 from pipway.web.simple import Simple
-from pipway.wire.answer import Answer, Request
+from pipway.wire import heads
+from pipway.wire.answer import Answer, Prepared, Request
 from pipway.wire.problem import problem
 
 
@@ -54,8 +56,14 @@ class Site:
         metrics: Metrics,
         health: Health,
         page_bytes: int = 64 * 1024 * 1024,
+        guard: Guard | None = None,
     ) -> None:
-        """`find` gives the file of an upstream URL; `page_bytes` bounds the rendered pages kept in memory."""
+        """`find` gives the file of an upstream URL; `page_bytes` bounds the rendered pages kept in memory.
+
+        Without a guard everybody may see everything.
+        """
+        self._guard = guard
+        self._health = health
         self.asgi: ASGIApp = pages(metrics, health)
         simple, files = Simple(index, page_bytes=page_bytes), Files(index, find)
         self._answers: dict[str, Callable[[Request], Awaitable[Answer]]] = {
@@ -66,14 +74,36 @@ class Site:
     async def answer(self, request: Request) -> Answer | None:
         """The answer, also for errors; None hands the request to `asgi`."""
         handler = self._answers.get(request.path[1:].partition("/")[0])
-        if handler is None:
-            return None
-        if request.method not in _ALLOWED:
-            return _not_allowed(request.method)
         try:
+            if handler is None:
+                return self._page(request)
+            if self._guard is not None:
+                self._guard.installer(request)
+            if request.method not in _ALLOWED:
+                return _not_allowed(request.method)
             return await handler(request)
         except PipwayError as error:
             return problem(error)
+
+    def _page(self, request: Request) -> Answer | None:
+        if self._guard is None:
+            return None
+        try:
+            self._guard.page(request)
+        except PipwayError:
+            if request.path != "/health" or request.method not in _ALLOWED:
+                raise
+            return _brief(self._health())
+        return None
+
+
+def _brief(facts: Mapping[str, Any]) -> Prepared:
+    """Whether we are well and nothing else: probes have neither tokens nor names for us."""
+    word = str(facts.get("status", "ok"))
+    status = 200 if word in ("ok", "degraded") else 503
+    body = b'{"status":"%b"}' % word.encode("ascii", "replace")
+    fields = (("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Cache-Control", "no-store"))
+    return Prepared(status, heads.build(status, fields), body, outcome="other")
 
 
 def _not_allowed(method: str) -> Answer:

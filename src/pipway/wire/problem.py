@@ -10,7 +10,7 @@ import re
 
 import msgspec
 
-from pipway.errors import PipwayError, ProtocolError, Unavailable
+from pipway.errors import LoginNeeded, PipwayError, ProtocolError, Unavailable
 from pipway.wire import heads
 from pipway.wire.answer import Prepared
 
@@ -21,10 +21,14 @@ _TEXT_LIMIT = 2000
 # outage (or offline mode) looks like a hang of minutes instead of an error.
 _PATIENCE = 2
 
+#: RFC 9110 §11.6.1 and §11.7.1; Basic with a token as password is what every installer can send (RFC 7617).
+_CHALLENGES = {401: "WWW-Authenticate", 407: "Proxy-Authenticate"}
+_CHALLENGE = 'Basic realm="pipway", charset="UTF-8"'
+
 
 def status_of(error: PipwayError) -> int:
     """The status that `error` is answered with."""
-    return error.status if isinstance(error, ProtocolError) else error.http_status
+    return error.status if isinstance(error, (ProtocolError, LoginNeeded)) else error.http_status
 
 
 def reason(error: PipwayError) -> str:
@@ -55,6 +59,8 @@ def problem(error: PipwayError, *, close: bool = False) -> Prepared:
     ]
     if isinstance(error, Unavailable):
         fields.append(("Retry-After", str(max(0, min(_PATIENCE, int(error.retry_after))))))  # RFC 9110 §10.2.3
+    if isinstance(error, LoginNeeded):
+        fields.append((_CHALLENGES[status], _CHALLENGE))
     return Prepared(status, heads.build(status, fields, reason(error)), body, outcome="error", close=close)
 
 

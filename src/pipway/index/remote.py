@@ -36,6 +36,10 @@ def _nothing() -> Mapping[str, str]:
     return {}
 
 
+def _forget(origin: str) -> None:
+    """Tell nobody."""
+
+
 class Remote:
     """One upstream index; implements `Upstream`."""
 
@@ -49,13 +53,15 @@ class Remote:
         breakers: Breakers | None = None,
         retry: Retry | None = None,
         headers: Callable[[], Mapping[str, str]] = _nothing,
+        learned: Callable[[str], None] = _forget,
         page_limit: int = 64 * 1024 * 1024,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`url` is the Simple API's root, or gives it when first needed.
 
         `headers` are added to every request: the seam for passing a client's identity on; by default the client's
-        own User-Agent is all an upstream learns. `page_limit` is in bytes.
+        own User-Agent is all an upstream learns. `learned` is told each origin on which files of its pages live and
+        from which they may be fetched. `page_limit` is in bytes.
         """
         self._client = client
         self._url = url
@@ -64,6 +70,7 @@ class Remote:
         self._breakers = breakers or Breakers(trace=trace)
         self._retry = retry or Retry()
         self._headers = headers
+        self._tell = learned
         self._page_limit = page_limit
         self._now = now
         self._learned: dict[str, None] = {}  # origins that files of its pages live on, oldest first
@@ -157,12 +164,14 @@ class Remote:
         if known and known.same_page(fresh):
             return PageReply(None, raw, age)  # no validators, or useless ones: the same bytes are the same page
         page = await offload(len(body), lambda: read_page(body, content_type=content_type, url=response.url, name=name))
-        self._learn(page)
+        self._learn(page, await self._base())
         return PageReply(page, raw, age)
 
-    def _learn(self, page: Page) -> None:
+    def _learn(self, page: Page, base: str) -> None:
         # Thousands of files live on one or two origins: split all of them, parse only what differs.
         for key in {origin(start) for start in {"/".join(file.url.split("/", 3)[:3]) for file in page.files}}:
+            if key not in self._learned and may_fetch(key, base):
+                self._tell(key)
             self._learned.pop(key, None)
             self._learned[key] = None
         while len(self._learned) > _LEARNED_ORIGINS:

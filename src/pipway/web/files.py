@@ -19,7 +19,8 @@ from pipway.wire.answer import Prepared, Request, Slice
 #: The file of an absolute upstream URL: NotFound when no page offers it, Unavailable when that cannot be known now.
 Find = Callable[[str], Awaitable[File]]
 
-_METADATA = ".metadata"
+#: What follows a wheel's own name (PEP 658).
+METADATA = ".metadata"
 
 #: A file whose digest its page gives can never change under its URL (what the large index sends too).
 _FOREVER = "max-age=365000000, immutable"
@@ -40,14 +41,18 @@ class Files:
 
     async def answer(self, request: Request) -> Slice | Prepared:
         """Raises what the index raises: NotFound, Unavailable, BadUpstream, Refused."""
-        path, wants_metadata = request.path, request.path.endswith(_METADATA)
+        path, wants_metadata = request.path, request.path.endswith(METADATA)
         if wants_metadata:
-            path = path[: -len(_METADATA)]  # the suffix stands before the query (PEP 658)
+            path = path[: -len(METADATA)]  # the suffix stands before the query (PEP 658)
         url = unlink(path, request.query)
         if url is None:
             raise NotFound("no-such-file", "this is not the address of a file", fix="take it from the project's page")
+        return await self.by_url(request, url, metadata=wants_metadata)
+
+    async def by_url(self, request: Request, url: str, *, metadata: bool) -> Slice | Prepared:
+        """The file of an upstream URL, or its METADATA; as `answer`. NotFound("file-unknown"): no page has it."""
         file = await self._find(url)
-        return await (self._metadata(request, file) if wants_metadata else self._file(request, file))
+        return await (self._metadata(request, file) if metadata else self._file(request, file))
 
     async def _file(self, request: Request, file: File) -> Slice | Prepared:
         known = _Facts(_FILE_TYPE, _quoted(file.sha256), _FOREVER if file.sha256 else _BRIEFLY)

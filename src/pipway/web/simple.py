@@ -6,7 +6,7 @@ repeatable (its lease) comes from the index. It never turns a failure into a 404
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, unquote
 
@@ -33,16 +33,33 @@ _WEIGHT = 512
 _SUFFIX = {Form.JSON: "json", Form.HTML_V1: "v1", Form.HTML: "html"}
 
 
+def linked(page: Page) -> tuple[Page, Mapping[str, str]]:
+    """The page as this server's own index has it, and what to write for each file's URL.
+
+    What has no link here (see `links.link`) is left out: what is not servable is not advertised.
+    """
+    paths = {file.url: path for file in page.files if (path := links.relative(file.url)) is not None}
+    if len(paths) < len(page.files):
+        page = msgspec.structs.replace(page, files=tuple(file for file in page.files if file.url in paths))
+    return page, paths
+
+
 class Simple:
     """Answers for `/simple/` and everything below it."""
 
     def __init__(
-        self, index: Index, *, page_bytes: int, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        index: Index,
+        *,
+        page_bytes: int,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        shown: Callable[[Page], tuple[Page, Mapping[str, str]]] = linked,
     ) -> None:
-        """`page_bytes` bounds the rendered pages kept in memory."""
+        """`page_bytes` bounds the rendered pages kept in memory; `shown` says how a page looks to whoever asks here."""
         self._index = index
         self._pages = Representations(page_bytes)
         self._now = now
+        self._shown = shown
 
     async def answer(self, request: Request) -> Answer:
         """Raises what the index raises: NotFound, Unavailable, BadUpstream, Refused."""
@@ -74,10 +91,15 @@ class Simple:
         # text/html and v1+html are the same bytes and share them.
         kind = (form is Form.JSON, encoding)
         made = await self._pages.get(
-            page, kind, lambda: _render(page, form, encoding), weight=_WEIGHT * len(page.files)
+            page, kind, lambda: self._render(page, form, encoding), weight=_WEIGHT * len(page.files)
         )
         repeatable = not recheck and listing.outcome != "stale" and not as_spelled
         return self._respond(request, listing, made, form, encoding, repeatable)
+
+    def _render(self, page: Page, form: Form, encoding: Encoding) -> bytes:
+        page, urls = self._shown(page)
+        writer = write.write_json if form is Form.JSON else write.write_html
+        return compress(writer(page, lambda file: urls[file.url]), encoding)
 
     def _respond(
         self,
@@ -114,15 +136,6 @@ class Simple:
         shared = (("Vary", _VARY), ("Cache-Control", freshness.FRESH))
         top = head(200, *_content_fields(form, encoding), *shared)
         return Streamed(200, top, body)
-
-
-def _render(page: Page, form: Form, encoding: Encoding) -> bytes:
-    """What has no link here (see `links.link`) is left out: what is not servable is not advertised."""
-    paths = {file.url: path for file in page.files if (path := links.relative(file.url)) is not None}
-    if len(paths) < len(page.files):
-        page = msgspec.structs.replace(page, files=tuple(file for file in page.files if file.url in paths))
-    writer = write.write_json if form is Form.JSON else write.write_html
-    return compress(writer(page, lambda file: paths[file.url]), encoding)
 
 
 def _project_name(segment: str) -> NormalizedName:

@@ -37,6 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Faces do not know each other.
     "server": EVERYONE | PURE,
     "web": EVERYONE | PURE | {"index", "store"},
+    # What other tools read.
+    "clients": {"errors", "findings"},
     # Who gets in, and where to.
     "tokens": {"errors"},
     "access": {"errors", "wire", "dial", "tokens"},
@@ -44,9 +46,30 @@ MAY_IMPORT: dict[str, set[str]] = {
     "log": EVERYONE,
     # Only these know settings; only app and outbound (its half that dials) build.
     "outbound": EVERYONE | PURE | {"dial", "settings"},
+    "gateway": {"access", "dial", "server"},
     "entrance": EVERYONE | PURE | {"access", "tokens", "dial", "web", "settings"},
-    "app": EVERYONE | PURE | {"store", "dial", "index", "server", "web", "settings", "log", "outbound", "entrance"},
-    "cli": EVERYONE | PURE | {"store", "dial", "settings", "app", "outbound", "entrance", "tokens"},
+    "upstreams": {"settings"},
+    "interception": EVERYONE | PURE | {"index", "server", "settings", "outbound", "upstreams"},
+    "app": EVERYONE
+    | PURE
+    | {
+        "store",
+        "dial",
+        "index",
+        "server",
+        "web",
+        "settings",
+        "log",
+        "outbound",
+        "upstreams",
+        "interception",
+        "access",
+        "entrance",
+        "gateway",
+    },
+    "cli": EVERYONE
+    | PURE
+    | {"store", "dial", "clients", "settings", "app", "outbound", "interception", "entrance", "tokens"},
     "__main__": {"cli"},
     "__init__": set(),
 }

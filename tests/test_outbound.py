@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +24,7 @@ from pipway.dial.base import Target
 from pipway.dial.credentials.base import Credential
 from pipway.dial.route.system import SystemSettings
 from pipway.errors import PipwayError, UsageError
+from pipway.server.outside import Forwarded
 from pipway.settings import load
 from pipway.trace import Trace
 
@@ -244,3 +246,45 @@ async def test_a_pac_file_of_the_system_that_is_not_there(tmp_path: Path, monkey
     assert way == "direct"
     assert len(remarks) == 1
     assert "passed over" in remarks[0]
+
+
+async def test_our_client_certificate_is_not_for_other_peoples_requests(tmp_path: Path) -> None:
+    """Whoever may use the proxy would else be let in at the upstream as us, to upload for instance."""
+    authority, name = trustme.CA(), "localhost"
+    for file, blob in (
+        ("ca.pem", authority.cert_pem),
+        ("own.pem", authority.issue_cert("me").private_key_and_cert_chain_pem),
+    ):
+        blob.write_to_path(str(tmp_path / file))
+    context = serving(authority, name)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    authority.configure_trust(context)
+    shown: list[bool] = []
+
+    async def handler(exchange: Exchange) -> None:
+        shown.append(bool(exchange._writer.get_extra_info("peercert")))
+        await exchange.answer(Reply(body=b"hello"))
+
+    server = TinyServer(handler, tls=context, host="127.0.0.1")
+    await server.start()
+    url = f"https://{name}:{server.port}/"
+    environ = {
+        "PIPWAY_UPSTREAM": f"main={url}simple/",
+        "PIPWAY_EXTRA_CA": str(tmp_path / "ca.pem"),
+        "PIPWAY_TRUST_CLIENT_CERTIFICATE": str(tmp_path / "own.pem"),
+        "PIPWAY_DATA": str(tmp_path),
+    }
+    settings = load(environ=environ)
+    way_out = outbound.build(settings, environ, Trace())
+    ours = way_out.client(settings, Trace())
+    others = way_out.client(settings, Trace(), way_out.judging(lambda *_: None))
+    try:
+        await (await ours.request("GET", url)).read(10)
+        reply = await others.exchange(Forwarded("GET", url, ()))
+        assert [piece async for piece in reply.chunks()] == [b"hello"]
+    finally:
+        await ours.aclose()
+        await others.aclose()
+        await way_out.aclose()
+        await server.stop()
+    assert shown == [True, False]

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pipway import entrance, outbound
+from pipway import entrance, interception, outbound
+from pipway.access import Access
 from pipway.dial import http
 from pipway.errors import PipwayError, UsageError
+from pipway.gateway import Gateway
 from pipway.index.ahead import Ahead
 from pipway.index.base import Index
 from pipway.index.breaker import Breakers
@@ -28,6 +29,7 @@ from pipway.index.cached import Cached
 from pipway.index.credit import Credit
 from pipway.index.flight import Flight
 from pipway.index.freshness import Freshness
+from pipway.index.hosts import IndexHosts
 from pipway.index.lookup import Lookup
 from pipway.index.merged import Merged
 from pipway.index.metadata import Metadata
@@ -35,6 +37,7 @@ from pipway.index.projects import ProjectLists
 from pipway.index.remote import Remote
 from pipway.index.upstream import Upstream
 from pipway.log import Log
+from pipway.server.intercept import Interception
 from pipway.server.limits import Limits
 from pipway.server.listener import Server
 from pipway.settings import Settings
@@ -42,8 +45,13 @@ from pipway.store.catalog import Catalog, open_catalog
 from pipway.store.fs import FsBlobs
 from pipway.store.sweep import sweep
 from pipway.trace import Trace
+from pipway.upstreams import Address, upstreams
 from pipway.web.app import Site
+from pipway.web.files import Find
+from pipway.web.guard import Guard
 from pipway.web.metrics import Metrics
+from pipway.web.origin import ByOrigin
+from pipway.web.traffic import Traffic
 from pipway.wire.answer import Answer, Request
 
 _SWEEP_EVERY = 300.0  # seconds between two looks at the disk budget
@@ -53,7 +61,7 @@ _client: ContextVar[str] = ContextVar("client", default="")
 
 
 #: How long a thread that computes may keep the interpreter from the event loop; Python's own 5 ms stall everybody.
-_SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0005
 
 
 async def serve(
@@ -68,7 +76,7 @@ async def serve(
     `ready` is called once with the server's URL; `typed` has the parents' passwords that a person typed in.
     PipwayError when it cannot start.
     """
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     stopping = asyncio.Event()
     _on_signals(stopping.set)
     async with building(settings, environ=environ, typed=typed) as (server, url):
@@ -80,52 +88,140 @@ async def serve(
 
 @asynccontextmanager
 async def building(
-    settings: Settings, *, environ: Mapping[str, str] = os.environ, typed: Mapping[str, str] = {}
+    settings: Settings,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    typed: Mapping[str, str] = {},
+    trace: Trace | None = None,
 ) -> AsyncIterator[tuple[Server, str]]:
     """A pipway that listens, and its URL. Everything it holds is closed in reverse order at the end."""
     async with AsyncExitStack() as stack:
-        # 1. Whoever wants to know what happens listens to the trace: the log and the metrics.
-        trace = Trace()
-        metrics = Metrics(trace)
+        # 1. Whoever wants to know what happens listens to the trace: the log, the metrics, the live view.
+        trace = trace or Trace()
+        metrics, traffic = Metrics(trace), Traffic(trace)
         _start_log(settings, trace, stack)
-        access = entrance.build(settings, indexes=lambda host, port: False)
         # 2. What is kept: blobs on the disk and what we know about them.
         blobs, catalog = await _open_store(settings, trace, stack)
-        # 3. The way out: streams, HTTP on them, and one remote index per upstream.
+        # 3. The way out: streams, and HTTP on them.
         way_out = outbound.build(settings, environ, trace, typed=typed)
         stack.push_async_callback(way_out.aclose)
-        client = way_out.client(settings, trace)
-        stack.push_async_callback(client.aclose)
-        breakers = Breakers(trace=trace)
-        upstreams = [_remote(settings, client, trace, breakers, name, url) for name, url in _upstreams(settings)]
-        source: Upstream = upstreams[0] if len(upstreams) == 1 else Merged(upstreams)
-        # 4. The index: one flight per page and file, kept fresh by `cached`; `ahead` guesses what is asked for next.
-        flight = Flight(source, blobs, catalog, trace=trace, offline=settings.offline)
-        stack.push_async_callback(flight.aclose)
-        index = _cached(settings, flight)
-        stack.push_async_callback(index.aclose)
-        face: Index = index
-        if settings.ahead.bytes and not settings.offline:
-            face = ahead = Ahead(index, client=_client.get, credit=Credit(settings.ahead.bytes), trace=trace)
-            stack.push_async_callback(ahead.aclose)
-        # 5. The face: answers for installers, pages for people.
-        site = Site(
-            face,
-            Lookup(index).find,
-            metrics=metrics,
-            health=lambda: _health(settings, breakers, way_out),
-            page_bytes=settings.cache.memory_pages // 2,
-            guard=entrance.guard(settings, access),
+        # 4. The indexes: asked, remembered, run ahead of.
+        indexes = await _indexes(settings, way_out, trace, blobs, catalog, stack)
+        # 5. The way in: who may come, and what is reached for them.
+        access = entrance.build(settings, indexes=indexes.hosts.has)
+        outside = _gateway(settings, way_out, access, trace, stack) if settings.forward.enabled else None
+        intercept = await _interception(settings, indexes, trace)
+        # 6. The face: answers for installers, pages for people.
+        guard = entrance.guard(settings, access)
+        site = _site(settings, indexes, way_out, guard=guard, metrics=metrics, traffic=traffic)
+        # 7. The port.
+        server = Server(
+            _identified(settings, site.answer),
+            asgi=site.asgi,
+            trace=trace,
+            limits=_limits(settings),
+            outside=outside,
+            intercept=intercept,
+            greets=None if access.greets_all else access.greets,
+            via=way_out.via,
         )
-        # 6. The port.
-        server = Server(_identified(settings, site.answer), asgi=site.asgi, trace=trace, limits=_limits(settings))
+        server.farewell.append(traffic.close)
         bound = await server.start(*settings.server.listen)
+        access.bound(bound)
         stack.push_async_callback(server.stop, 0)
-        # 7. Housekeeping beside it, and what the first request would wait for.
+        # 8. Housekeeping beside it, and what the first request would wait for.
         keeping = _keep_house(blobs, catalog, settings.cache.disk_budget, trace)
-        for work in (keeping, way_out.warm(settings)):
+        for work in (keeping, way_out.warm(settings), indexes.warm()):
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         yield server, _url(*bound[0])
+
+
+@dataclass
+class _Indexes:
+    """What is asked for pages and files, and where it lives."""
+
+    face: Index
+    find: Find
+    source: Upstream
+    breakers: Breakers
+    hosts: IndexHosts
+    by_origin: ByOrigin
+    addresses: list[Address]
+    page_bytes: int
+
+    async def warm(self) -> None:
+        """Know the addresses of all of them, the default one's too."""
+        while self.addresses:
+            address = self.addresses[0]
+            base = address if isinstance(address, str) else await address()
+            del self.addresses[:1]
+            self.hosts.add(base)
+            self.by_origin.add(base, self.face, self.find, page_bytes=self.page_bytes)
+
+
+async def _indexes(
+    settings: Settings,
+    way_out: outbound.Outbound,
+    trace: Trace,
+    blobs: FsBlobs,
+    catalog: Catalog,
+    stack: AsyncExitStack,
+) -> _Indexes:
+    """One remote index per upstream, one flight per page and file, `cached`, and `ahead` that guesses what is next."""
+    client = way_out.client(settings, trace)
+    stack.push_async_callback(client.aclose)
+    breakers, named = Breakers(trace=trace), upstreams(settings)
+    hosts = await interception.hosts_of(settings, [(name, each) for name, each in named if isinstance(each, str)])
+    remotes = [_remote(settings, client, trace, breakers, hosts, name, url) for name, url in named]
+    source: Upstream = remotes[0] if len(remotes) == 1 else Merged(remotes)
+    flight = Flight(source, blobs, catalog, trace=trace, offline=settings.offline)
+    stack.push_async_callback(flight.aclose)
+    index = _cached(settings, flight)
+    stack.push_async_callback(index.aclose)
+    face: Index = index
+    if settings.ahead.bytes and not settings.offline:
+        face = ahead = Ahead(index, client=_client.get, credit=Credit(settings.ahead.bytes), trace=trace)
+        stack.push_async_callback(ahead.aclose)
+    addresses, page_bytes = [each for _, each in named], settings.cache.memory_pages // 4
+    return _Indexes(face, Lookup(index).find, source, breakers, hosts, ByOrigin(), addresses, page_bytes)
+
+
+def _site(
+    settings: Settings,
+    indexes: _Indexes,
+    way_out: outbound.Outbound,
+    *,
+    guard: Guard,
+    metrics: Metrics,
+    traffic: Traffic,
+) -> Site:
+    return Site(
+        indexes.face,
+        indexes.find,
+        metrics=metrics,
+        health=lambda: _health(settings, indexes.breakers, way_out),
+        page_bytes=settings.cache.memory_pages // 2,
+        guard=guard,
+        traffic=traffic,
+    )
+
+
+def _gateway(
+    settings: Settings, way_out: outbound.Outbound, access: Access, trace: Trace, stack: AsyncExitStack
+) -> Gateway:
+    """The proxy's way out: the same routes, and a rule on every address that is dialled from here."""
+    router = way_out.judging(access.rule)
+    client = way_out.client(settings, trace, router)
+    stack.push_async_callback(client.aclose)
+    return Gateway(access, router, client)
+
+
+async def _interception(settings: Settings, indexes: _Indexes, trace: Trace) -> Interception:
+    authority = None
+    if settings.intercept.enabled:
+        await indexes.warm()
+        authority = await interception.authority_for(settings, indexes.hosts, indexes.source)
+    return interception.build(settings, indexes.hosts, authority, indexes.by_origin.answer, trace)
 
 
 def _on_signals(stop: Callable[[], None]) -> None:
@@ -169,24 +265,14 @@ async def _open_store(settings: Settings, trace: Trace, stack: AsyncExitStack) -
     return blobs, catalog
 
 
-Address = str | Callable[[], Awaitable[str]]
-
-
-def _upstreams(settings: Settings) -> list[tuple[str, Address]]:
-    """Names and addresses; the default index's address is looked up when it is first needed."""
-    if settings.upstreams:
-        return [(upstream.name, upstream.url) for upstream in settings.upstreams]
-    return [("default", _default_index)]
-
-
-async def _default_index() -> str:
-    """Where the default index lives, from the one package that says so; importing it takes 0.3 s, so in a thread."""
-    module = await asyncio.to_thread(importlib.import_module, "pypi_simple")
-    return str(module.PYPI_SIMPLE_ENDPOINT)
-
-
 def _remote(
-    settings: Settings, client: http.Client, trace: Trace, breakers: Breakers, name: str, url: Address
+    settings: Settings,
+    client: http.Client,
+    trace: Trace,
+    breakers: Breakers,
+    hosts: IndexHosts,
+    name: str,
+    url: Address,
 ) -> Remote:
     passed_on = settings.privacy.user_agent_passthrough
     return Remote(
@@ -195,6 +281,7 @@ def _remote(
         name=name,
         trace=trace,
         breakers=breakers,
+        learned=hosts.learn,
         headers=_client_identity if passed_on else dict,
         page_limit=settings.limits.page_bytes,
     )
@@ -238,6 +325,31 @@ def _cached(settings: Settings, flight: Flight) -> Cached:
     )
 
 
+def _index(
+    settings: Settings, source: Upstream, blobs: FsBlobs, catalog: Catalog, trace: Trace, stack: AsyncExitStack
+) -> tuple[Cached, Index]:
+    """What is known, and what is asked for it: the same, or with guesses about what comes next."""
+    flight = Flight(source, blobs, catalog, trace=trace, offline=settings.offline)
+    stack.push_async_callback(flight.aclose)
+    index = _cached(settings, flight)
+    stack.push_async_callback(index.aclose)
+    if not settings.ahead.bytes or settings.offline:
+        return index, index
+    ahead = Ahead(index, client=_client.get, credit=Credit(settings.ahead.bytes), trace=trace)
+    stack.push_async_callback(ahead.aclose)
+    return index, ahead
+
+
+def _server(settings: Settings, site: Site, access: Access, trace: Trace) -> Server:
+    return Server(
+        _identified(settings, site.answer),
+        asgi=site.asgi,
+        trace=trace,
+        limits=_limits(settings),
+        greets=None if access.greets_all else access.greets,
+    )
+
+
 def _limits(settings: Settings) -> Limits:
     limits = settings.limits
     return Limits(
@@ -253,7 +365,8 @@ def _health(settings: Settings, breakers: Breakers, way_out: outbound.Outbound) 
     logins = [asdict(standing) for standing in way_out.logins.gate.state()]
     refused = any(login["state"] != "proven" for login in logins)
     state = "degraded" if failing or refused or settings.offline else "ok"
-    return {"status": state, "offline": settings.offline, "failing_upstreams": failing, "logins": logins}
+    faces = {"forward": settings.forward.enabled, "intercept": settings.intercept.enabled}
+    return {"status": state, "offline": settings.offline, **faces, "failing_upstreams": failing, "logins": logins}
 
 
 def _url(host: str, port: int) -> str:

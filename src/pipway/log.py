@@ -35,7 +35,15 @@ _RESERVED = frozenset({"event", "level", "timestamp", "logger"})
 
 #: Events that follow every request: of interest to whoever looks for a fault.
 _DEBUG = {"upstream.request", "page.hit", "page.miss", "page.revalidated", "file.hit", "file.miss", "file.joined"}
-_DEBUG |= {"upstream.response", "upstream.asked", "metadata.fetched", "metadata.backfilled", "projects.fetched"}
+_DEBUG |= {
+    "upstream.response",
+    "upstream.asked",
+    "route.dialled",
+    "forward.request",
+    "metadata.fetched",
+    "metadata.backfilled",
+    "projects.fetched",
+}
 
 #: The last word of an event's name says how bad it is; without one of these it is information.
 _LEVEL_OF_LAST = {
@@ -187,7 +195,7 @@ class _JsonAccess:
     def __call__(self, records: Sequence[RequestRecord]) -> bytes:
         known, lines = self._known, []
         second, stamp = -1, ""
-        for when, seconds, peer, answered in records:
+        for when, seconds, peer, answered, _ in records:
             if (whole := int(when)) != second:
                 second, stamp = whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
             lines.append(
@@ -219,7 +227,7 @@ class _HumanAccess:
     def __call__(self, records: Sequence[RequestRecord]) -> bytes:
         known, lines = self._known, []
         second, stamp = -1, ""
-        for when, seconds, peer, answered in records:
+        for when, seconds, peer, answered, _ in records:
             if (whole := int(when)) != second:
                 second, stamp = whole, time.strftime("%H:%M:%S", time.localtime(whole))
             before, after = known[answered]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +25,7 @@ from pipway.dial.credentials.base import Credential, checked, key_of
 from pipway.dial.credentials.chain import CredentialChain
 from pipway.dial.credentials.file import FilePlace
 from pipway.dial.credentials.keyring import KeyringPlace
-from pipway.dial.direct import Direct
+from pipway.dial.direct import Direct, Rule
 from pipway.dial.gate import Gate
 from pipway.dial.login import Logins
 from pipway.dial.negotiate.choose import schemes
@@ -65,7 +66,11 @@ _WAYS = 3  # that are waited for in turn
 class Outbound:
     """Everything that leads out."""
 
+    via: str  #: what our requests to proxies, and those that are sent on, call us: a loop is seen by it
     router: Router
+    judging: Callable[
+        [Rule], Router
+    ]  #: the same routes for other people's targets: direct ways obey a rule on addresses
     logins: Logins
     trust: Trust
     credentials: CredentialChain
@@ -80,6 +85,10 @@ class Outbound:
         ca, certificate = self.trust_options.get(origin.host, (None, None))
         return await self.trust.context(ca=ca, client_certificate=certificate)
 
+    async def context_for_others(self, origin: Origin) -> ssl.SSLContext:
+        """The same for other people's requests: our client certificates would let them in as us."""
+        return await self.trust.context(ca=self.trust_options.get(origin.host, (None, None))[0])
+
     async def warm(self, settings: Settings) -> None:
         """Load what the first request would wait for half a second. What is wrong with it is that request's to tell."""
         with contextlib.suppress(PipwayError):
@@ -88,12 +97,15 @@ class Outbound:
             with contextlib.suppress(Unusable):
                 await asyncio.to_thread(load_spnego)
 
-    def client(self, settings: Settings, trace: Trace) -> http.Client:
-        """The one HTTP client."""
+    def client(self, settings: Settings, trace: Trace, router: Router | None = None) -> http.Client:
+        """The one HTTP client; with `router` one for forwarded requests: as many at once as there may be clients."""
         limits = settings.limits
+        others = router is not None
+        router = router or self.router
         return http.Client(
-            self.router,
-            trust=self.context,
+            router,
+            trust=self.context_for_others if others else self.context,
+            per_origin=limits.connections if others else 32,
             limits=http.Limits(
                 connect=limits.connect,
                 dial=limits.connect * (1 + _LOGINS * _most_ways(settings)),
@@ -102,7 +114,7 @@ class Outbound:
             ),
             user_agent=f"pipway/{__version__}",
             trace=trace,
-            route=self.router.key,
+            route=router.key,
             logins=OriginLogins(self.logins.gate.memory, trace=trace),
         )
 
@@ -137,13 +149,19 @@ def build(settings: Settings, environ: Mapping[str, str], trace: Trace, *, typed
         extra=settings.trust.extra_ca, environ=environ if settings.trust.environment else {}, strict=strict, trace=trace
     )
     spares = Spares()
-    ways = _Ways(settings, logins, trust, trace, spares)
+    via = f"pipway-{secrets.token_hex(8)}"
+    ways = _Ways(settings, logins, trust, trace, spares, via)
     fetched = partial(_pac, settings, trust, trace)
     pac = fetched(settings.outbound.pac, no_proxy=no_proxy) if settings.outbound.pac else None
     system = _system(settings, fetched, no_proxy, trace) if settings.outbound.system else None
     deciders = _deciders(settings, pac, no_proxy, variables, system)
-    router = Router(deciders, build=ways.dialer, trace=trace, limit=_LOGINS * settings.limits.connect)
-    return Outbound(router, logins, trust, credentials, ways.dialer, _trust_options(settings), spares, pac, system)
+
+    def router(rule: Rule | None = None) -> Router:
+        build = partial(ways.dialer, rule=rule)
+        return Router(deciders, build=build, trace=trace, limit=_LOGINS * settings.limits.connect)
+
+    options = _trust_options(settings)
+    return Outbound(via, router(), router, logins, trust, credentials, ways.dialer, options, spares, pac, system)
 
 
 def _most_ways(settings: Settings) -> int:
@@ -161,24 +179,34 @@ def credentials_file() -> Path:
 class _Ways:
     """Makes the dialer of a way: each hop wraps the one before."""
 
-    def __init__(self, settings: Settings, logins: Logins, trust: Trust, trace: Trace, spares: Spares) -> None:
+    def __init__(
+        self, settings: Settings, logins: Logins, trust: Trust, trace: Trace, spares: Spares, via: str
+    ) -> None:
         self._limit = settings.limits.connect
+        self._via = via
         self._spares = spares
         self._logins = logins
         self._trust = trust
         self._trace = trace
 
-    def dialer(self, way: Way) -> Dialer:
-        """For `Router`."""
-        dialer: Dialer = Direct(connect_limit=self._limit)
+    def dialer(self, way: Way, *, rule: Rule | None = None) -> Dialer:
+        """For `Router`. The rule judges what is dialled from here: behind a parent nobody here knows the address."""
+        dialer: Dialer = Direct(connect_limit=self._limit, allow=None if way.hops else rule)
         for parent in way.hops:
             if parent.scheme in ("http", "https"):
                 trust = partial(self._trust.context, ca=parent.ca, client_certificate=parent.client_certificate)
                 login = self._logins.of(parent)
-                dialer = ViaHttp(parent, dialer, login=login, trust=trust, trace=self._trace, spares=self._spares)
+                dialer = ViaHttp(
+                    parent, dialer, login=login, trust=trust, trace=self._trace, spares=self._spares, via=self._via
+                )
             else:
                 dialer = ViaSocks(
-                    parent, dialer, gate=self._logins.gate, credentials=self._logins.credentials, trace=self._trace
+                    parent,
+                    dialer,
+                    gate=self._logins.gate,
+                    credentials=self._logins.credentials,
+                    trace=self._trace,
+                    allow=rule if parent is way.hops[-1] else None,  # for the schemes that have names looked up here
                 )
         return dialer
 

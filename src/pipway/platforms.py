@@ -6,6 +6,7 @@ Whoever needs a fast path asks here whether it exists; the answer on Windows and
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import os
 import socket
@@ -22,11 +23,41 @@ if sys.platform == "win32":
     import winreg
 else:
     import fcntl
+    import resource
+    import termios
 
 WINDOWS = sys.platform == "win32"
+_MOST_FILES = 65536
 
 #: `os.sendfile` with Linux semantics (file to socket, count bounded by the caller); macOS differs in its result.
 HAS_SENDFILE = sys.platform == "linux" and hasattr(os, "sendfile")
+
+#: `os.splice` from socket to socket through a pipe (Linux).
+HAS_SPLICE = sys.platform == "linux" and hasattr(os, "splice")
+
+#: Whether `os.write` takes a socket's descriptor.
+SOCKETS_ARE_FILES = not WINDOWS
+
+
+def keep_alive(sock: socket.socket) -> None:
+    """Have the kernel notice a peer that vanished: probe after a minute of silence, give up after another."""
+    # On the descriptor itself: each call through what uvloop gives for a socket duplicates it first.
+    real = socket.socket(sock.family, sock.type, sock.proto, fileno=sock.fileno())
+    try:
+        real.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, seconds in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
+            if hasattr(socket, option):  # macOS and older Windows have not all of them
+                real.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
+    finally:
+        real.detach()
+
+
+def unsent(sock: socket.socket) -> int:
+    """Give the bytes of a TCP connection that its peer has not acknowledged; 0 where the system does not tell."""
+    if sys.platform != "linux":
+        return 0
+    answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))  # Linux calls it SIOCOUTQ for sockets
+    return int.from_bytes(answer, sys.byteorder)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -43,6 +74,19 @@ def memory_file() -> int | None:
     if sys.platform == "linux" and hasattr(os, "memfd_create"):
         return os.memfd_create("pipway")
     return None
+
+
+def open_files() -> int:
+    """How many files and sockets this process may have open at most; it may from now on. Thousands where nobody says."""
+    if sys.platform == "win32":
+        return 8192
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, _MOST_FILES) if hard != resource.RLIM_INFINITY else _MOST_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # macOS has another limit, lower than the one it tells
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            return wanted
+    return wanted if soft == resource.RLIM_INFINITY else soft
 
 
 def is_own_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

@@ -8,6 +8,7 @@ Facts never hold secrets: what is emitted may be printed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 Facts = Mapping[str, Any]
@@ -21,8 +22,16 @@ class Answered(NamedTuple):
     target: str  #: as sent, without userinfo
     status: int
     sent: int  #: body bytes written
-    outcome: str  #: "hit", "miss", "joined", "stale", "error", "other"
+    outcome: str  #: "hit", "miss", "joined", "stale", "forward", "tunnel", "error", "other"
     client: str  #: User-Agent, at most 200 characters
+
+
+class Details(NamedTuple):
+    """What is known of a request that was more than one look-up and one write."""
+
+    first: float  #: seconds until its answer began to leave (a tunnel: until it stood)
+    route: str = ""  #: how it was fetched, and why that way; empty when nothing was fetched by its own task
+    reason: str = ""  #: why it was refused or failed, as the client was told
 
 
 class RequestRecord(NamedTuple):
@@ -32,7 +41,20 @@ class RequestRecord(NamedTuple):
     seconds: float  #: from the request's last byte to the answer's last byte handed to the kernel
     peer: str  #: address of the client
     answered: Answered
+    details: Details | None = None  #: None: it left at once and whole, or nothing is known
 
+
+class Journey:
+    """What a request's own tasks learn on the way to its answer; tasks that they start carry it along."""
+
+    __slots__ = ("route",)
+
+    def __init__(self) -> None:
+        self.route = ""
+
+
+#: Whose answer is being made; work that is nobody's (guesses, housekeeping) sets it to None.
+journey: ContextVar[Journey | None] = ContextVar("journey", default=None)
 
 RequestListener = Callable[[Sequence[RequestRecord]], None]
 

@@ -12,8 +12,10 @@ import h11
 import pytest
 
 from pipway.platforms import loop_factory
+from pipway.server.intercept import Interception
 from pipway.server.limits import Limits
 from pipway.server.listener import Server
+from pipway.server.outside import Outside
 from pipway.server.shared import ASGIApp
 from pipway.trace import RequestRecord, Trace
 from pipway.wire.answer import Answer, Lease, Prepared, Request
@@ -111,7 +113,15 @@ async def start() -> AsyncIterator[Start]:
     """Start servers; all are stopped at the end."""
     worlds: list[World] = []
 
-    async def begin(handler: Handler, *, limits: Limits | None = None, asgi: ASGIApp | None = None) -> World:
+    async def begin(
+        handler: Handler,
+        *,
+        limits: Limits | None = None,
+        asgi: ASGIApp | None = None,
+        outside: Outside | None = None,
+        intercept: Interception | None = None,
+        greets: Callable[[str], bool] | None = None,
+    ) -> World:
         trace = Trace()
         seen: list[Request] = []
 
@@ -119,7 +129,9 @@ async def start() -> AsyncIterator[Start]:
             seen.append(request)
             return await handler(request)
 
-        server = Server(noting, asgi=asgi, trace=trace, limits=limits)
+        server = Server(
+            noting, asgi=asgi, trace=trace, limits=limits, outside=outside, intercept=intercept, greets=greets
+        )
         host, port = (await server.start("127.0.0.1", 0))[0]
         world = World(server, (host, port), seen, trace=trace)
         trace.listen_requests(world.records.extend)

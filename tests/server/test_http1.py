@@ -247,19 +247,6 @@ async def test_a_reader_that_stops_is_dropped_and_does_not_fill_memory(start: St
     assert world.records[0].answered.outcome == "error"
 
 
-async def test_too_many_connections_are_told_so(start: Start) -> None:
-    world = await start(echo, limits=Limits(connections=2))
-    held = [await world.connect() for _ in range(2)]
-    for reader, writer in held:  # both are known to the server once they are answered
-        writer.write(GET % b"")
-        await reader.readuntil(b"\r\n\r\n/")
-    (seen,) = read_responses(await world.talk(eof=False), ["GET"])
-    assert seen.status == 503
-    for _, writer in held:
-        writer.close()
-        await writer.wait_closed()
-
-
 async def test_every_answer_is_reported_once(start: Start) -> None:
     world = await start(echo)
     await world.talk(GET % b"a" + GET % b"b" + LAST % b"c")

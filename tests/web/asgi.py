@@ -23,6 +23,7 @@ async def call(
     scheme: str = "http",
     host: str = "127.0.0.1:3141",
     accept: str = "",
+    query: str = "",
 ) -> Reply:
     """Send a request without a body."""
     sent: list[Message] = []
@@ -43,7 +44,7 @@ async def call(
             "scheme": scheme,
             "path": path,
             "raw_path": path.encode(),
-            "query_string": b"",
+            "query_string": query.encode(),
             "root_path": "",
             "headers": headers,
             "server": ("127.0.0.1", 3141),

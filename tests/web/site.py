@@ -14,6 +14,7 @@ from pipway.index.base import Download, Listing
 from pipway.simple.page import File, NormalizedName, Page
 from pipway.web.app import Site
 from pipway.web.metrics import Metrics
+from pipway.web.traffic import Traffic
 from pipway.wire.answer import Answer, Lease, Prepared, Request, Slice, Source
 
 WHEEL = "https://files.example/packages/aa/bb/demo-1.0-py3-none-any.whl"
@@ -133,8 +134,10 @@ def demo_page(*files: File, name: str = "demo", **facts: object) -> Page:
 
 
 def demo_site(index: MemoryIndex, *, now: Callable[[], datetime] | None = None) -> Site:
-    """The whole site over `index`."""
-    return Site(index, index.find, metrics=Metrics(), health=lambda: {"status": "ok"})
+    """The whole site over `index`. Its traffic has come to an end, so that streams of it end."""
+    traffic = Traffic()
+    traffic.close()
+    return Site(index, index.find, metrics=Metrics(), health=lambda: {"status": "ok"}, traffic=traffic)
 
 
 def ask(path: str, method: str = "GET", **headers: str) -> Request:

@@ -21,10 +21,13 @@ from pipway.errors import PipwayError
 #: verb (and its module here, which offers `app`) → its sentence in `--help`
 VERBS = {
     "serve": "Start the server and stay until told to stop.",
+    "run": "Run one command, and whatever it starts, through pipway.",
     "settings": "Show, check and describe every setting.",
     "cache": "Look into what is stored, verify it, make room.",
     "access": "Make, list and remove the tokens that let clients in.",
     "credentials": "Keep, test and change the logins to parent proxies.",
+    "ca": "Show, export and rotate the authority that interception signs with.",
+    "live": "Follow the requests of the server that runs.",
     "route": "Show which way a host is reached, hop by hop, and why.",
 }
 

@@ -5,10 +5,11 @@ Deadlines belong to the caller (`asyncio.timeout`). Implementations pass tests/c
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pipway.wire.responses import Head
 
@@ -53,6 +54,17 @@ class StreamInfo:
     forward: Forward | None = field(default=None, repr=False)  #: set when the stream ends at a parent that forwards
 
 
+class Detached(NamedTuple):
+    """A stream's own transport, given away for good: whoever has it reads, writes and closes it."""
+
+    transport: asyncio.Transport  #: reading is paused; its protocol is to be replaced
+    early: bytes = b""  #: what has been read already; comes before everything the transport gives
+    eof: bool = False  #: the peer has sent its last byte already
+    ended: Callable[[], Awaitable[None]] | None = None  #: to be awaited once when the transport is closed
+    #: At the peer's end, whether it is the peer's own word (TLS says goodbye); None where an end is an end.
+    whole: Callable[[], bool] | None = None
+
+
 class Stream(Protocol):
     """Bytes both ways."""
 
@@ -76,6 +88,12 @@ class Stream(Protocol):
 
     async def aclose(self) -> None:
         """Close at once, both ways; never raises."""
+
+    def detach(self) -> Detached | None:
+        """Give the transport away, TLS layers included. The stream is unusable then; closing it does nothing.
+
+        None, and the stream as it was, when it is over already: reading tells how it ended.
+        """
 
 
 class Dialer(Protocol):

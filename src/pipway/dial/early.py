@@ -8,7 +8,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable
 
-from pipway.dial.base import Stream, StreamInfo
+from pipway.dial.base import Detached, Stream, StreamInfo
 from pipway.errors import BadUpstream
 
 
@@ -45,6 +45,14 @@ class Around:
                 ended, self._ended = self._ended, None
                 await ended()
 
+    def detach(self) -> Detached | None:
+        """Give the transport away, and with it what is to be called when it is closed."""
+        found = self._inner.detach()
+        if found is None or self._ended is None:
+            return found
+        ended, self._ended = self._ended, None
+        return found._replace(ended=_both(found.ended, ended))
+
 
 class Early(Around):
     """Gives `data` first: what arrived behind a handshake's last byte."""
@@ -76,6 +84,30 @@ class Early(Around):
         """Close at once, both ways; never raises."""
         self._data = b""
         await super().aclose()
+
+    def detach(self) -> Detached | None:
+        """Give the transport away, early bytes first."""
+        found = super().detach()
+        if found is None:
+            return None
+        data, self._data = self._data, b""
+        return found._replace(early=data + found.early)
+
+
+def _both(
+    inner: Callable[[], Awaitable[None]] | None, own: Callable[[], Awaitable[None]]
+) -> Callable[[], Awaitable[None]]:
+    """One after the other, the second whatever becomes of the first."""
+    if inner is None:
+        return own
+
+    async def ended() -> None:
+        try:
+            await inner()
+        finally:
+            await own()
+
+    return ended
 
 
 def with_early(inner: Stream, data: bytes) -> Stream:

@@ -13,9 +13,10 @@ from asyncio import sslproto
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
-from pipway.dial.base import StreamInfo
+from pipway.dial.base import Detached, StreamInfo
 from pipway.dial.failures import tls_failure
 from pipway.errors import BadUpstream
 
@@ -38,6 +39,7 @@ class SocketStream(asyncio.Protocol):
         self._error: OSError | None = None
         self._tls: ssl.SSLObject | None = None  # the innermost layer; `info.tls` is what others want to show
         self._ended = False  # by us
+        self._away = False  # the transport is somebody else's
         self._reader: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -90,7 +92,7 @@ class SocketStream(asyncio.Protocol):
     @property
     def quiet(self) -> bool:
         """Open, and nothing waits to be read: what an idle connection must be to carry another request."""
-        return not (self._chunks or self._eof or self._transport.is_closing())
+        return not (self._chunks or self._eof or self._away or self._transport.is_closing())
 
     async def read(self, at_most: int = 262144) -> bytes:
         """Some bytes; b"" when the peer is done. OSError when the connection broke."""
@@ -183,9 +185,23 @@ class SocketStream(asyncio.Protocol):
 
     async def aclose(self) -> None:
         """Close at once, both ways; never raises. What was written but not yet sent is dropped."""
+        if self._away:
+            return
         self._ended = True
         self._transport.abort()
         await self._gone.wait()
+
+    def detach(self) -> Detached | None:
+        """Give the transport away, TLS layers included: those work like any other, but do not half-close."""
+        if self._error is not None or self._gone.is_set() or self._transport.is_closing():
+            return None
+        self._transport.pause_reading()
+        rest = b"".join(self._chunks)[self._offset :]
+        self._chunks.clear()
+        self._away = True
+        self._error = OSError(errno.EBADF, "the connection was handed over")
+        whole = None if self._tls is None else partial(_said_goodbye, self._tls)
+        return Detached(self._transport, rest, self._eof, whole=whole)
 
 
 def _let_errors_through(transport: asyncio.Transport) -> None:

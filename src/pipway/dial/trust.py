@@ -20,7 +20,7 @@ from pipway.errors import UsageError
 from pipway.trace import Trace
 
 #: Where systems other than the one OpenSSL was built for keep their bundle (Fedora and RHEL, SUSE, Alpine, BSD).
-_BUNDLES = (
+BUNDLES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),
     Path("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"),
     Path("/etc/ssl/ca-bundle.pem"),
@@ -143,7 +143,7 @@ def client_context(*, extra_ca: Path | None = None) -> ssl.SSLContext:
         # The places are given, so that OpenSSL does not look for SSL_CERT_FILE and SSL_CERT_DIR itself: it believes
         # those *instead* of the system's roots, and `Trust` adds them.
         places = ssl.get_default_verify_paths()
-        bundle = next((path for path in (Path(places.openssl_cafile), *_BUNDLES) if path.is_file()), None)
+        bundle = next((path for path in (Path(places.openssl_cafile), *BUNDLES) if path.is_file()), None)
         context = ssl.create_default_context(cafile=bundle, capath=places.openssl_capath)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])

@@ -43,10 +43,12 @@ class ViaHttp:
         trust: Callable[[], Awaitable[ssl.SSLContext]],
         trace: Trace,
         spares: Spares | None = None,
+        via: str = "",
     ) -> None:
         """`trust` gives the context of the TLS leg to an https:// parent, never that of what runs inside a tunnel.
 
-        `spares` keeps connections that are logged in ahead; without it there are none.
+        `spares` keeps connections that are logged in ahead; without it there are none. `via` is what our requests call
+        us: who has himself as parent sees it.
         """
         self._parent = parent
         self._inner = inner
@@ -54,6 +56,7 @@ class ViaHttp:
         self._trust = trust
         self._trace = trace
         self._spares = spares
+        self._fields = [("Via", f"1.1 {via}")] if via else []  # RFC 9110 §7.6.3
         self._bare = (self, "bare")  # connections that nobody logged in, where each request is
 
     async def dial(self, target: Target) -> Stream:
@@ -211,7 +214,8 @@ class ViaHttp:
         return with_early(stream, answer.early)
 
     async def _ask(self, stream: Stream, target: Target, value: str) -> Answer:
-        request = render_connect(str(target), [("Proxy-Authorization", value)] if value else [])
+        login = [("Proxy-Authorization", value)] if value else []
+        request = render_connect(str(target), [*self._fields, *login])
         reader = ConnectReader()
         try:
             await stream.write(request)

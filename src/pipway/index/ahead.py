@@ -24,7 +24,7 @@ from pipway.platforms import read_at
 from pipway.simple.guess import Wanted, dependencies, likely_file
 from pipway.simple.installer import Installer, read_user_agent
 from pipway.simple.page import File, NormalizedName
-from pipway.trace import Trace
+from pipway.trace import Trace, journey
 from pipway.wire.answer import Source
 
 _AT_ONCE = 3  # guesses fetched at a time: of the four connections that a dear parent allows, one stays free
@@ -151,6 +151,7 @@ class Ahead:
         self._made.put(key, now + _AGAIN, 1)
 
         async def run() -> None:
+            journey.set(None)
             try:
                 await make()
             except PipwayError as error:

@@ -26,7 +26,7 @@ class IncomingBody:
         self.gone = False  #: the client is: what has not come will not
         self.held = 0  #: bytes not read yet
         self.resume: Callable[[], None] | None = None  #: called when a reader has made room
-        self._limit = limit
+        self.limit = limit  #: bytes it may have
         self._left = head.length
         self._taken = 0
         self._decoder = ChunkedDecoder() if head.chunked else None
@@ -51,8 +51,8 @@ class IncomingBody:
                 return rest
             self.complete, rest = self._decoder.done, self._decoder.rest
         self._taken += len(data)
-        if self._taken > self._limit:
-            self.fail(too_large(self._limit))
+        if self._taken > self.limit:
+            self.fail(too_large(self.limit))
             return b""
         if data:
             self._chunks.append(data)

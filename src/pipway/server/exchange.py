@@ -11,7 +11,7 @@ import asyncio
 import re
 import time
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from pipway.errors import NotFound, PipwayError
 from pipway.server import asgi
@@ -19,7 +19,7 @@ from pipway.server.body import IncomingBody
 from pipway.server.outlet import Outlet
 from pipway.server.shared import Shared
 from pipway.server.transfer import Transfer
-from pipway.trace import Answered
+from pipway.trace import Answered, Details, Journey, RequestRecord, journey
 from pipway.wire import chunked
 from pipway.wire.answer import Answer, Prepared, Request, Slice, Streamed
 from pipway.wire.problem import problem
@@ -30,8 +30,15 @@ _LOGIN = re.compile(r"(?i)\b(basic|bearer|digest|ntlm|negotiate)\s+[A-Za-z0-9+/=
 _CLIENT_LIMIT = 200
 
 
+#: Takes a client's transport, and what came behind its request.
+Takeover = Callable[[asyncio.Transport, bytes], None]
+
+
 class Exchange:
     """One request and its answer on the way."""
+
+    paused = False  #: nothing is read while it is answered: what comes may be meant for whoever takes the transport
+    repeatable = True  #: its answer may be given again to who sends the same bytes
 
     def __init__(self, shared: Shared, outlet: Outlet, head: Head, raw: bytes, peer: str) -> None:
         self.shared = shared
@@ -45,12 +52,16 @@ class Exchange:
         self.sent = 0  #: body bytes
         self.outcome = "other"
         self.task: asyncio.Task[None] | None = None
+        self.takeover: Takeover | None = None  #: set by the answer: the connection speaks something else from now on
         self.bridged = False  #: an ASGI application answers; it learns of a lost client by message
         self._raw = raw
-        self._started = time.monotonic()
+        self._started = self._first = time.monotonic()
+        self._journey = Journey()
+        self._reason = ""
 
     async def run(self) -> None:
         """Answer. Never raises, cancellation apart."""
+        journey.set(self._journey)
         try:
             await self._answer()
         except asyncio.CancelledError:
@@ -74,6 +85,7 @@ class Exchange:
         if self.shared.stopping or not self.body.complete:
             self.close = True
         self.begun = True
+        self._first = time.monotonic()
         if self.close:
             return self.shared.clock.close
         return self.shared.clock.plain if self.head.version == "1.1" else self.shared.clock.keep
@@ -107,13 +119,14 @@ class Exchange:
 
     async def _send(self, answer: Answer) -> None:
         self.status, self.outcome = answer.status, answer.outcome
+        self._tell(answer)
         if isinstance(answer, Prepared):
             await self._send_prepared(answer)
         elif isinstance(answer, Slice):
             await self._send_slice(answer)
         else:
             await self._send_streamed(answer)
-        if not isinstance(answer, Streamed):
+        if self.repeatable and not isinstance(answer, Streamed):
             self.shared.hot.offer(self._raw, answer, self.head, self.names(), time.monotonic())
 
     async def _send_prepared(self, answer: Prepared) -> None:
@@ -173,6 +186,7 @@ class Exchange:
         if not self.begun and not self.outlet.gone:
             answer = problem(error) if isinstance(error, PipwayError) else self._unexpected(error)
             self.status, self.sent = answer.status, 0
+            self._tell(answer)
             try:
                 await self._send_prepared(answer)
             except OSError:
@@ -185,6 +199,11 @@ class Exchange:
             if not isinstance(error, PipwayError):
                 self._unexpected(error)
         self.outlet.reset()
+
+    def _tell(self, answer: Answer) -> None:
+        """Keep why somebody is sent away."""
+        if answer.status >= 400:
+            self._reason = scrub(answer.head.partition(b"\r\n")[0][13:].decode("latin-1"))  # behind "HTTP/1.1 503 "
 
     def _unexpected(self, error: Exception) -> Prepared:
         text = scrub("".join(traceback.format_exception(error)))
@@ -202,7 +221,16 @@ class Exchange:
     def _report(self) -> None:
         target, client = self.names()
         answered = Answered(self.head.method, target, self.status, self.sent, self.outcome, client)
-        self.shared.report(self.peer, self._started, answered)
+        self.shared.report(self.peer, self._started, answered, self._details(self._first))
+
+    def record(self, status: int) -> RequestRecord:
+        """For whoever takes the connection over, and completes it when that ends."""
+        target, client = self.names()
+        answered = Answered(self.head.method, target, status, 0, "tunnel", client)
+        return RequestRecord(0.0, 0.0, self.peer, answered, self._details(time.monotonic()))
+
+    def _details(self, first: float) -> Details:
+        return Details(first - self._started, self._journey.route, self._reason)
 
 
 def scrub(text: str) -> str:

@@ -14,15 +14,16 @@ from typing import cast
 
 from pipway.errors import PipwayError, ProtocolError, Unavailable
 from pipway.server.body import HIGH, too_large
-from pipway.server.exchange import Exchange
+from pipway.server.exchange import Exchange, Takeover
+from pipway.server.forward import forwarding
 from pipway.server.hot import HotEntry
 from pipway.server.outlet import SMALL, Outlet
 from pipway.server.repeat import Repeat
 from pipway.server.shared import Shared
-from pipway.trace import Answered, RequestRecord
+from pipway.trace import Answered, Details, RequestRecord
 from pipway.wire import requests
 from pipway.wire.answer import Source
-from pipway.wire.problem import problem
+from pipway.wire.problem import problem, reason
 from pipway.wire.requests import Head
 
 #: Bytes of pipelined requests held while an answer is under way.
@@ -72,6 +73,8 @@ class Http1(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more. What it asked is still answered (RFC 9112 §9.6), then the connection ends."""
         self._half = True
+        if self._exchange is not None and not self._exchange.body.complete:
+            self._exchange.body.fail(_cut_off())
         return not self._ending and (self._exchange is not None or self._repeat is not None)
 
     def pause_writing(self) -> None:
@@ -99,6 +102,11 @@ class Http1(asyncio.Protocol):
             self._repeat.stop()
 
     # What the listener calls.
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it holds a place and nothing is being answered: idle, or half a head has come."""
+        return self._exchange is None and self._repeat is None and not self._ending
 
     def expire(self, now: float) -> None:
         """The deadline has passed."""
@@ -145,7 +153,7 @@ class Http1(asyncio.Protocol):
             self._repeat.pump()
             return True
         self.deadline = now + self._idle_seconds
-        record = (now + self._clock.offset, monotonic() - now, self.peer, entry.answered)
+        record = (now + self._clock.offset, monotonic() - now, self.peer, entry.answered, None)
         self._record(_make_record(RequestRecord, record))
         return True
 
@@ -234,30 +242,60 @@ class Http1(asyncio.Protocol):
         limits = self.shared.limits
         try:
             head = requests.parse(key, limits.head)
-            if head.form in ("absolute", "authority"):
-                raise _not_enabled(head)
-            if head.length > limits.body:
-                raise too_large(limits.body)
+            exchange = self._exchange_for(head, key)
+            if head.length > exchange.body.limit:
+                raise too_large(exchange.body.limit)
         except ProtocolError as error:
             self._refuse(error)
             return
-        exchange = Exchange(self.shared, self._outlet, head, key, self.peer)
-        exchange.body.resume = self._transport.resume_reading
+        exchange.body.resume = self._body_due
         self._exchange = exchange
         self.deadline = inf
-        if not exchange.body.complete:
+        if exchange.paused:
+            self._transport.pause_reading()
+        elif not exchange.body.complete:
             rest, self._buffer = bytes(self._buffer), bytearray()
-            self.deadline = monotonic() + limits.stall_seconds
+            if rest or not (head.expects and head.form == "absolute"):  # 100 Continue is the other server's to say
+                self.deadline = monotonic() + limits.stall_seconds
             if rest:
                 self._receive(rest)
         exchange.task = self.shared.spawn(self._run(exchange))
+
+    def _exchange_for(self, head: Head, key: bytes) -> Exchange:
+        """How a request is answered; `inside` answers another way. ProtocolError when it cannot be."""
+        shared = self.shared
+        if head.form not in ("absolute", "authority"):
+            return Exchange(shared, self._outlet, head, key, self.peer)
+        if shared.outside is None:
+            raise _not_enabled(head)
+        return forwarding(shared, self._outlet, head, key, self.peer)
+
+    def _body_due(self) -> None:
+        """Somebody waits for more of the request's body."""
+        self._transport.resume_reading()
+        if self._exchange is not None and not self._exchange.body.complete and not self._outlet.full:
+            self.deadline = monotonic() + self.shared.limits.stall_seconds
 
     async def _run(self, exchange: Exchange) -> None:
         try:
             await exchange.run()
         finally:
             self._exchange = None
-            self._ended(close=exchange.close)
+            if exchange.takeover is None:
+                self._ended(close=exchange.close)
+            else:
+                self._hand_over(exchange.takeover)
+
+    def _hand_over(self, take: Takeover) -> None:
+        """The connection is somebody else's from now on, with what came behind its last request."""
+        early = bytes(self._buffer)
+        self._buffer.clear()
+        self._idle, self._ending, self.deadline = False, True, inf
+        self._outlet.lost()
+        take(self._transport, early)
+        self.shared.leave(self)
+        if self._half:  # its end came with the request; it is not told a second time
+            cast(asyncio.Protocol, self._transport.get_protocol()).eof_received()
 
     def _ended(self, *, close: bool) -> None:
         """An answer is complete: go on with the next request, or end."""
@@ -295,9 +333,13 @@ class Http1(asyncio.Protocol):
         """Answer bytes that are no request we take, and end: what follows them cannot be trusted."""
         answer = problem(error)
         answered = Answered("-", "-", answer.status, len(answer.body), "error", "")
-        self.shared.report(self.peer, monotonic(), answered)
+        self.shared.report(self.peer, monotonic(), answered, Details(0.0, reason=reason(error)))
         self._outlet.write(answer.head, self._clock.close, answer.body)
         self._end()
+
+
+def _cut_off() -> ProtocolError:
+    return ProtocolError("body-cut-off", "the request's body ends too early")
 
 
 def _timeout(what: str) -> ProtocolError:

@@ -6,19 +6,25 @@ The listener makes one and hands it to every connection. Nothing here touches a 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipway.server.hot import HotAnswers
 from pipway.server.limits import Limits
+from pipway.server.outside import Outside
 from pipway.server.shelf import Shelf
-from pipway.trace import Answered, RequestRecord, Trace
+from pipway.trace import Answered, Details, RequestRecord, Trace
 from pipway.wire import heads
 from pipway.wire.answer import Answer, Request
 
+if TYPE_CHECKING:
+    from pipway.server.intercept import Interception
+
 Handler = Callable[[Request], Awaitable[Answer | None]]
 Message = MutableMapping[str, Any]
+_SCRATCH = 262144
 ASGIApp = Callable[
     [MutableMapping[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
 ]
@@ -71,6 +77,14 @@ class Shared:
         self.shelf = Shelf(limits.hot_files, limits.hot_bytes)
         self.guests: set[Guest] = set()
         self.tasks: set[asyncio.Task[None]] = set()
+        #: What tunnels read into: nobody keeps it beyond a callback.
+        self.scratch = memoryview(bytearray(_SCRATCH))
+        self.splices = 0  #: directions of tunnels that are spliced at present
+        self.outside: Outside | None = None  #: without one there is no proxy here
+        self.intercept: Interception | None = None
+        self.greets: Callable[[str], bool] | None = None  #: whether a peer may connect; None: every one may
+        #: What Via calls us (RFC 9110 §7.6.3): nobody else's name, so that a loop is seen.
+        self.via = b"pipway-" + secrets.token_hex(8).encode("ascii")
         self.stopping = False
         self.empty = asyncio.Event()  #: nobody is connected any more; set only while stopping
 
@@ -80,10 +94,10 @@ class Shared:
         if self.stopping and not self.guests:
             self.empty.set()
 
-    def report(self, peer: str, started: float, answered: Answered) -> None:
+    def report(self, peer: str, started: float, answered: Answered, details: Details | None = None) -> None:
         """One request is answered; `started` in monotonic seconds."""
         now = time.monotonic()
-        self.trace.request(RequestRecord(now + self.clock.offset, now - started, peer, answered))
+        self.trace.request(RequestRecord(now + self.clock.offset, now - started, peer, answered, details))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` beside the connections; `stop` waits for it."""

@@ -31,7 +31,7 @@ _TABLES = {"upstream": "upstreams", "route": "routes"}
 # service is called "pipway" (PIPWAY_SERVICE_HOST, PIPWAY_PORT_3141_TCP, …).
 # Secrets are no settings: they are shown nowhere, and `outbound` reads them itself.
 _FOREIGN = re.compile(
-    r"PIPWAY_(?:TEST_.*|BENCH_.*|SERVICE_(?:HOST|PORT).*|PORT(?:_\d+_.*)?|PARENT_(?:PASSWORD|PASSWORD_FILE|NT_HASH))"
+    r"PIPWAY_(?:TEST_.*|BENCH_.*|SERVICE_(?:HOST|PORT).*|PORT(?:_\d+_.*)?|PARENT_(?:PASSWORD|PASSWORD_FILE|NT_HASH)|TOKEN)"
 )
 
 

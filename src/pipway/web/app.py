@@ -18,6 +18,7 @@ from pipway.web.guard import Guard
 from pipway.web.metrics import Metrics
 from pipway.web.pages import Health, pages
 from pipway.web.simple import Simple
+from pipway.web.traffic import Traffic
 from pipway.wire import heads
 from pipway.wire.answer import Answer, Prepared, Request
 from pipway.wire.problem import problem
@@ -39,6 +40,9 @@ ROUTES = (
     Route("/", "how to point installers at this server"),
     Route("/health", "JSON: whether the server can do its work"),
     Route("/metrics", "Prometheus text format"),
+    Route("/live", "the latest requests as a page that follows them; `?text=`, `?outcome=`, `?tool=` choose"),
+    Route("/live/events", "the same as server-sent events; `?last=N` begins N requests back, Last-Event-ID goes on"),
+    Route("/live/har", "the same as an HTTP Archive (HAR 1.2)"),
     Route("/static/{name}", "style and script of the pages for people"),
 )
 
@@ -57,6 +61,7 @@ class Site:
         health: Health,
         page_bytes: int = 64 * 1024 * 1024,
         guard: Guard | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         """`find` gives the file of an upstream URL; `page_bytes` bounds the rendered pages kept in memory.
 
@@ -64,7 +69,7 @@ class Site:
         """
         self._guard = guard
         self._health = health
-        self.asgi: ASGIApp = pages(metrics, health)
+        self.asgi: ASGIApp = pages(metrics, health, traffic)
         simple, files = Simple(index, page_bytes=page_bytes), Files(index, find)
         self._answers: dict[str, Callable[[Request], Awaitable[Answer]]] = {
             "simple": simple.answer,

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from pipway import __version__
 from pipway.trace import Answered, Facts, RequestRecord, Trace
+from pipway.web.dimensions import face_of, known_tool, outcome_of, route_kind, tool_of
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -25,7 +26,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0)
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT"})
-_OUTCOMES = frozenset({"hit", "miss", "joined", "stale", "error", "other"})
+_OUTCOMES = frozenset({"hit", "miss", "joined", "stale", "forward", "tunnel", "error", "other"})
 _CACHED = frozenset({"page", "file", "metadata", "projects"})
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _MOST = 500  #: different label sets of one family, where the values come from outside this program
@@ -61,6 +62,8 @@ class Metrics(Collector):
 
     def __init__(self, trace: Trace | None = None) -> None:
         self._requests: Counter[tuple[str, int, str, str]] = Counter()
+        self._traffic_counts: Counter[tuple[str, str, str, str]] = Counter()
+        self._traffic_bytes: Counter[tuple[str, str, str, str]] = Counter()
         self._timings: defaultdict[str, _Timing] = defaultdict(_Timing)
         self._sent: Counter[tuple[str, str]] = Counter()
         self._answers: Counter[tuple[str, str, str]] = Counter()
@@ -68,6 +71,7 @@ class Metrics(Collector):
         self._cache: Counter[tuple[str, str]] = Counter()
         self._events: Counter[str] = Counter()
         self._stored = 0
+        self._trace = trace
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -82,15 +86,29 @@ class Metrics(Collector):
         groups: defaultdict[Answered, list[float]] = defaultdict(list)
         for record in records:  # most of a batch repeats a few answers
             groups[record[3]].append(record[1])
+        fetched = Counter((record[3], record[4][1]) for record in records if record[4] is not None)
+        routed: Counter[Answered] = Counter()
+        for (answered, route), times in fetched.items():
+            routed[answered] += times
+            self._dimensions(answered, route, times)
         counts = self._requests
         for answered, seconds in groups.items():
             kind = kind_of(answered.target)
             counts[answered.method, answered.status, answered.outcome, kind] += len(seconds)
             self._timings[kind].add(seconds, answered.sent)
+            if here := len(seconds) - routed[answered]:  # prepared: nothing was fetched for them
+                self._dimensions(answered, "", here)
         if len(counts) > _MOST:  # someone invents methods
             self._requests = Counter()
             for (method, status, outcome, kind), count in counts.items():
                 self._requests[_one_of(method, _METHODS), status, _one_of(outcome, _OUTCOMES), kind] += count
+
+    def _dimensions(self, answered: Answered, route: str, times: int) -> None:
+        outcome = outcome_of(answered)
+        way = route_kind("" if outcome == "hit" else route)  # a hit is fetched anew only for the next one
+        labels = (face_of(answered.method, answered.target), known_tool(tool_of(answered.client)[0]), outcome, way)
+        self._traffic_counts[labels] += times
+        self._traffic_bytes[labels] += times * answered.sent
 
     def event(self, name: str, facts: Facts) -> None:
         """Count one event of the trace."""
@@ -115,6 +133,8 @@ class Metrics(Collector):
 
     def text(self) -> bytes:
         """Everything in the Prometheus text format; send it as `CONTENT_TYPE`."""
+        if self._trace is not None:
+            self._trace.flush()  # who asks after a request wants it counted
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
@@ -139,6 +159,10 @@ class Metrics(Collector):
         for (method, status, outcome, kind), count in self._requests.items():
             requests[_one_of(method, _METHODS), str(status), _one_of(outcome, _OUTCOMES), kind] += count
         yield _family("pipway_requests", "Requests answered", ("method", "status", "outcome", "kind"), requests.items())
+        labels = ("face", "tool", "outcome", "route")
+        what = "Requests by the face that was asked, the client, what became of it and the way it was fetched"
+        yield _family("pipway_traffic", what, labels, self._traffic_counts.items())
+        yield _family("pipway_traffic_bytes", "Bytes of their bodies", labels, self._traffic_bytes.items())
         seconds = HistogramMetricFamily("pipway_request_seconds", "Time to answer a request", labels=("kind",))
         sent = CounterMetricFamily("pipway_sent_bytes", "Bytes of bodies sent", labels=("kind",))
         for kind, timing in self._timings.items():

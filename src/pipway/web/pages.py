@@ -1,4 +1,4 @@
-"""Pages for people and probes: `/`, `/health`, `/metrics`, static files and the 404 page, as a Starlette application.
+"""Pages for people and probes: `/`, `/health`, `/metrics`, `/live`, static files, the 404 page: a Starlette app.
 
 `web.app` makes it; the server's ASGI bridge calls it. Everything a client sent is escaped or refused, nothing is loaded
 from elsewhere, and no page runs a script that is not a file of ours.
@@ -20,8 +20,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from pipway import __version__
+from pipway.web.live import Live
 from pipway.web.metrics import CONTENT_TYPE, Metrics
 from pipway.web.tools import tools
+from pipway.web.traffic import Traffic
 
 #: The server's state: at least {"status": "ok" | "degraded" | "failing"}; what else it says is shown as it is.
 Health = Callable[[], Mapping[str, Any]]
@@ -43,14 +45,16 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{
 _STATES = {"ok": "All upstream indexes answer", "degraded": "Serving, but an upstream index does not answer"}
 
 
-def pages(metrics: Metrics, health: Health) -> Starlette:
-    """The application; `health` is called for every `/` and `/health`."""
+def pages(metrics: Metrics, health: Health, traffic: Traffic | None = None) -> Starlette:
+    """The application; `health` is called for every `/` and `/health`, `traffic` is what `/live` shows."""
     site = _Pages(metrics, health)
+    live = Live(Traffic() if traffic is None else traffic, site.templates, shown_base)
     return Starlette(
         routes=[
             Route("/", site.landing),
             Route("/health", site.health),
             Route("/metrics", site.metrics),
+            *live.routes(),
             Mount("/static", StaticFiles(directory=_HERE / "static")),
         ],
         exception_handlers={HTTPException: site.problem},
@@ -61,7 +65,7 @@ class _Pages:
     def __init__(self, metrics: Metrics, health: Health) -> None:
         self._metrics = metrics
         self._health = health
-        self._templates = jinja2.Environment(
+        self.templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE / "templates"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
@@ -97,7 +101,7 @@ class _Pages:
         return JSONResponse(document, status, headers=dict(headers or {}), media_type="application/problem+json")
 
     def _html(self, template: str, code: int, /, **values: Any) -> Response:
-        text = self._templates.get_template(template).render(version=__version__, **values)
+        text = self.templates.get_template(template).render(version=__version__, **values)
         return HTMLResponse(text, code, headers={**_SECURITY, "Cache-Control": "no-store"})
 
 

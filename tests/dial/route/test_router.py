@@ -88,6 +88,9 @@ class Silent:
     async def aclose(self) -> None:
         pass
 
+    def detach(self) -> None:
+        return None
+
 
 @dataclass
 class World:

@@ -77,6 +77,7 @@ class Router:
                 self._trace.emit("route.failed", target=str(target), way=str(way), code=error.code)
                 continue
             self.health.worked(way, self._clock() - began)
+            self._trace.emit("route.dialled", target=str(target), way=str(way), reason=plan.reason)
             if len(plan.ways) > 1 or failures:
                 self._trace.emit("route.used", target=str(target), way=str(way), failed=len(failures))
             return Measured(stream, partial(self.health.carried, way)) if plan.equal else stream

@@ -1,0 +1,123 @@
+"""Counts what one command asked of pipway, from the trace; `pipway run` prints it at the end.
+
+An answer came over the network when what it is made of was fetched since the command began, ahead of its question
+too; the second time it comes from the cache.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from urllib.parse import unquote
+
+from pipway.redact import redact
+from pipway.trace import Facts, RequestRecord
+
+_SHOWN = 5  # refusals in full
+_MOST = 200  # different ones remembered
+_CACHED = frozenset({"hit", "stale"})
+_OWN = ("/health", "/metrics")
+
+
+class Tally:
+    """Listens to a `Trace`."""
+
+    def __init__(self) -> None:
+        self.requests = self.hits = self.upstream = 0
+        self.from_cache = self.from_network = 0  #: bytes of bodies sent to the command
+        self.refused: Counter[str] = Counter()  #: by status, target and reason
+        self._fresh: set[str] = set()  #: fetched since the start, and not asked for yet
+
+    def event(self, name: str, facts: Facts) -> None:
+        """One event of the trace."""
+        if name in ("upstream.request", "forward.request"):
+            self.upstream += 1
+        elif name in ("page.miss", "page.revalidated") and facts.get("changed", True):
+            self._fresh.add(f"{facts['project']}/")
+        elif name == "file.miss":
+            self._fresh.add(facts["filename"])
+        elif name == "metadata.fetched" or (name == "metadata.backfilled" and facts["via"] != "store"):
+            self._fresh.add(f"{facts['filename']}.metadata")
+
+    def answered(self, records: Sequence[RequestRecord]) -> None:
+        """A batch of answered requests."""
+        for record in records:
+            _, target, status, sent, outcome, *_ = record.answered
+            if target in _OWN:
+                continue
+            self.requests += 1
+            key = _key(target)
+            if status >= 400 and status != 404:
+                self._refusal(status, target, record.details.reason if record.details else "")
+            elif outcome in _CACHED and key not in self._fresh:
+                self.hits += 1
+                self.from_cache += sent
+            else:
+                self._fresh.discard(key)
+                self.from_network += sent
+
+    def lines(self) -> list[str]:
+        """What to tell: one line, and one more for each refusal."""
+        if not self.requests and not self.upstream:
+            return ["no request came through pipway"]
+        total = sum(self.refused.values())
+        lines = [
+            _line(self.requests, self.hits, self.from_cache, self.from_network, self.upstream)
+            + (f"; {total} refused or failed:" if total else "")
+        ]
+        for text, times in self.refused.most_common(_SHOWN):
+            lines.append(f"  {text}" + (f" ({times} times)" if times > 1 else ""))
+        if len(self.refused) > _SHOWN:
+            lines.append(f"  and {len(self.refused) - _SHOWN} more")
+        return lines
+
+    def _refusal(self, status: int, target: str, reason: str) -> None:
+        reason = reason.removeprefix("pipway: ")
+        text = redact(f"{status} {target[:200]}" + (f": {reason}" if reason else ""))
+        if text in self.refused or len(self.refused) < _MOST:
+            self.refused[text] += 1
+
+
+def between(before: Mapping[str, float], after: Mapping[str, float]) -> list[str]:
+    """The same line for a server that serves others, too, from two readings of its metrics: sums by `name`, by
+    `name:outcome` and by `name:status`."""
+
+    def grown(name: str) -> int:
+        return round(after.get(name, 0) - before.get(name, 0))
+
+    requests, sent = grown("pipway_requests_total"), grown("pipway_sent_bytes_total")
+    network = min(sent, grown("pipway_cache_stored_bytes_total"))
+    hits = grown("pipway_requests_total:hit") + grown("pipway_requests_total:stale")
+    upstream = grown("pipway_upstream_requests_total")
+    statuses = sorted(name.rpartition(":")[2] for name in after if name.startswith("pipway_requests_total:"))
+    refused = ", ".join(
+        f"{grown(f'pipway_requests_total:{status}')} x {status}"
+        for status in statuses
+        if status.isdigit() and int(status) >= 400 and status != "404" and grown(f"pipway_requests_total:{status}")
+    )
+    line = _line(requests, hits, sent - network, network, upstream)
+    return [line + (f"; refused or failed: {refused}" if refused else "") + " (of all clients of the running server)"]
+
+
+def _line(requests: int, hits: int, cache: int, network: int, upstream: int) -> str:
+    return (
+        f"{_count(requests, 'request')}, {_count(hits, 'hit')}; {size(cache)} from the cache, "
+        f"{size(network)} from the network; {_count(upstream, 'request')} sent upstream"
+    )
+
+
+def size(count: int) -> str:
+    """Bytes for people."""
+    return f"{count} B" if count < 1000 else f"{count / 1000:.1f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")
+
+
+def _key(target: str) -> str:
+    path = unquote(target.partition("?")[0])
+    if path.endswith("/"):  # a page: names are compared normalised (PEP 503)
+        return re.sub(r"[-_.]+", "-", path.rstrip("/").rpartition("/")[2]).lower() + "/"
+    return path.rpartition("/")[2]

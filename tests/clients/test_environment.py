@@ -28,6 +28,7 @@ def test_the_proxy_in_both_cases_and_the_authorities() -> None:
     found = changes(Server(URL, index=False, proxy=True, bundle="/data/ca-bundle.pem"), {}).given
     assert {found[name] for name in PROXY} == {"http://127.0.0.1:3141"}
     assert {name.upper() for name in PROXY} == {"HTTP_PROXY", "HTTPS_PROXY"}
+    assert found["PIP_PROXY"] == "http://127.0.0.1:3141"  # stronger than pip.conf's
     assert {found[name] for name in TRUST} == {"/data/ca-bundle.pem"}
     assert {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"} == set(TRUST)
     assert not INDEX.keys() & found.keys()  # so that lock files record the index's own address

@@ -115,7 +115,9 @@ def test_nothing_leads_past_it(client: Client, room: Room) -> None:
     with Upstream().in_thread() as past:
         past.add_wheel("alpha", "2.0")
         conf = room.path / "pip.conf"
-        conf.write_text(f"[global]\nindex-url = {past.url}\nextra-index-url = {past.url}\n")
+        conf.write_text(
+            f"[global]\nindex-url = {past.url}\nextra-index-url = {past.url}\n[install]\nproxy = {past.origin}\n"
+        )
         env = {
             "PIP_CONFIG_FILE": str(conf), "PIP_EXTRA_INDEX_URL": past.url, "PIP_FIND_LINKS": f"{past.url}alpha/",
             "PIP_INDEX_URL": past.url, "UV_INDEX": past.url, "UV_EXTRA_INDEX_URL": past.url, "UV_INDEX_URL": past.url,
@@ -125,7 +127,7 @@ def test_nothing_leads_past_it(client: Client, room: Room) -> None:
         assert outcome.code == 0, outcome
         assert past.requests == []
     assert (room.path / "target" / "alpha-1.0.dist-info").is_dir()
-    assert "left out: PIP_FIND_LINKS, PIP_PROXY, UV_INDEX" in outcome.output
+    assert "left out: PIP_FIND_LINKS, UV_INDEX" in outcome.output
     assert past.origin not in outcome.output
 
 
@@ -189,12 +191,7 @@ def test_two_runs_at_once_share_the_data_folder(room: Room) -> None:
 def test_what_uses_no_index_goes_through_the_proxy(room: Room) -> None:
     """A tool that knows proxies only; an index's own address is answered from the cache there, too."""
     room.upstream.add_wheel("alpha")
-    keep = (
-        "--keep",
-        "no_proxy",
-        "--keep",
-        "NO_PROXY",
-    )  # these servers are on this machine, which is excepted otherwise
+    keep = ("--keep", "no_proxy", "--keep", "NO_PROXY")  # these servers are on this machine: excepted otherwise
     with Upstream().in_thread() as other:
         other.add_wheel("beta")
         env = {"PIPWAY_FORWARD_ALLOW": other.origin.removeprefix("http://")}

@@ -29,7 +29,8 @@ INDEX: Mapping[str, str] = MappingProxyType(
     }
 )
 
-#: Both cases: curl and Python read lower case first, uv and Go upper case first.
+#: Both cases: curl and Python read lower case first, uv and Go upper case first. PIP_PROXY joins them, for it is what
+#: overrides `proxy` in pip.conf; pip then asks the index through the proxy, too, which for us is the same port.
 PROXY = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY")
 NO_PROXY = ("no_proxy", "NO_PROXY")
 
@@ -81,12 +82,12 @@ def changes(server: Server, environ: Mapping[str, str], *, keep: Iterable[str] =
         given |= dict.fromkeys(INDEX, f"{server.url.rstrip('/')}/simple/")
         given |= _trusted_host(server.url)
     if server.proxy:
-        given |= dict.fromkeys(PROXY, server.url.rstrip("/"))
+        given |= dict.fromkeys((*PROXY, "PIP_PROXY"), server.url.rstrip("/"))
     given |= dict.fromkeys(NO_PROXY, no_proxy(server.url, environ))
     if server.bundle:
         given |= dict.fromkeys(TRUST, server.bundle)
     given = {name: value for name, value in given.items() if name not in kept}
-    left_out = tuple(name for name in MISLEADING if environ.get(name) and name not in kept)
+    left_out = tuple(name for name in MISLEADING if environ.get(name) and name not in kept and name not in given)
     replaced = tuple(
         name for name in given if name not in NO_PROXY and environ.get(name) and environ[name] != given[name]
     )

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pipway import entrance, interception, outbound
+from pipway import entrance, interception, outbound, platforms
 from pipway.access import Access
 from pipway.dial import http
 from pipway.errors import PipwayError, UsageError
@@ -54,6 +54,7 @@ from pipway.web.origin import ByOrigin
 from pipway.web.traffic import Traffic
 from pipway.wire.answer import Answer, Request
 
+_OWN_FILES = 128  # open files and sockets that are nobody's connection
 _SWEEP_EVERY = 300.0  # seconds between two looks at the disk budget
 
 #: The User-Agent of the client being served: `ahead` reads it, one setting passes it on. Tasks inherit it.
@@ -124,6 +125,7 @@ async def building(
             intercept=intercept,
             greets=None if access.greets_all else access.greets,
             via=way_out.via,
+            names=entrance.names(settings),
         )
         server.farewell.append(traffic.close)
         bound = await server.start(*settings.server.listen)
@@ -353,7 +355,8 @@ def _server(settings: Settings, site: Site, access: Access, trace: Trace) -> Ser
 def _limits(settings: Settings) -> Limits:
     limits = settings.limits
     return Limits(
-        connections=limits.connections,
+        # Each may want a second one, to wherever its tunnel leads; some are ours.
+        connections=max(1, min(limits.connections, (platforms.open_files() - _OWN_FILES) // 2)),
         head_seconds=limits.header_seconds,
         idle_seconds=limits.idle_seconds,
         stall_seconds=limits.write_seconds,

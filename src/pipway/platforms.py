@@ -11,7 +11,7 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import platformdirs
@@ -87,6 +87,25 @@ def open_files() -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             return wanted
     return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+def open_files_limit() -> int | None:
+    """How many it may have open before `open_files` was asked; None where nobody says."""
+    return None if sys.platform == "win32" else resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+@contextlib.contextmanager
+def limited_to(files: int | None) -> Iterator[None]:
+    """Let a process that is started meanwhile inherit this limit of open files instead of ours."""
+    if sys.platform == "win32" or files is None:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def is_own_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

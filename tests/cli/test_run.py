@@ -72,6 +72,12 @@ def test_standard_streams_are_the_commands() -> None:
     assert (out, err) == ("a line\n", "oops\n")
 
 
+def test_the_limit_of_open_files_is_the_commands() -> None:
+    """A server raises its own."""
+    command = ["sh", "-c", 'ulimit -S -n 300; exec "$@"', "sh", *RUN, "-q", "--", "sh", "-c", "ulimit -S -n"]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60).stdout == "300\n"
+
+
 def test_options_behind_the_command_are_the_commands() -> None:
     """With and without the two hyphens."""
     for between in ([], ["--"]):

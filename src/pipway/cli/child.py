@@ -16,7 +16,7 @@ from types import FrameType, TracebackType
 from typing import Any, ClassVar
 
 from pipway.errors import UsageError
-from pipway.platforms import WINDOWS
+from pipway.platforms import WINDOWS, limited_to
 
 
 class NoSuchCommand(UsageError):
@@ -53,12 +53,13 @@ def found(name: str, environ: Mapping[str, str]) -> str:
     )
 
 
-def attend(program: str, command: Sequence[str], environ: Mapping[str, str]) -> int:
+def attend(program: str, command: Sequence[str], environ: Mapping[str, str], *, files: int | None = None) -> int:
     """Run `program` as `command` to its end and give its exit code; 128 + n when signal n ended it. From the main
-    thread only. NoSuchCommand, CannotRun."""
+    thread only. `files` is its limit of open files, where ours is another one. NoSuchCommand, CannotRun."""
     with _Signals() as signals:
         try:
-            process = subprocess.Popen(command, executable=program, env=environ)  # noqa: S603  (what a person typed)
+            with limited_to(files):
+                process = subprocess.Popen(command, executable=program, env=environ)  # noqa: S603  (a person typed it)
         except FileNotFoundError:  # the file is there: what its first line names is not
             raise NoSuchCommand(
                 "no-interpreter", f"{program} cannot be started", why="the interpreter that it names does not exist",

@@ -83,8 +83,10 @@ def _run(
     from pipway.cli.nearby import running
     from pipway.cli.serve import _ask as ask
     from pipway.clients.environment import changes
+    from pipway.platforms import open_files_limit
     from pipway.settings import load
 
+    files = open_files_limit()
     program = found(command[0], os.environ)  # before anything is started for it
     settings = load(config=config, environ=os.environ, arguments=given)
     with ExitStack() as stack:
@@ -98,7 +100,7 @@ def _run(
         wanted = changes(server.offer(via), os.environ, keep=keep)
         if not quiet:
             _say(wanted.remarks)
-        code = attend(program, command, wanted.applied(os.environ, secrets=False))
+        code = attend(program, command, wanted.applied(os.environ, secrets=False), files=files)
     if not quiet:
         _say(server.summary())
     return code

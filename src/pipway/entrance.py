@@ -37,5 +37,9 @@ def build(settings: Settings, *, indexes: Callable[[str, int], bool]) -> Access:
 
 def guard(settings: Settings, access: Access) -> Guard:
     """What stands before the site. This machine's own name is one of its names."""
-    return Guard(access, names=(*settings.access.hosts, platform.node()))
+    return Guard(access, names=names(settings))
 
+
+def names(settings: Settings) -> tuple[str, ...]:
+    """The server's own: those of the settings, and this machine's."""
+    return (*settings.access.hosts, platform.node())

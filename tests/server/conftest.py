@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import h11
@@ -121,6 +121,7 @@ async def start() -> AsyncIterator[Start]:
         outside: Outside | None = None,
         intercept: Interception | None = None,
         greets: Callable[[str], bool] | None = None,
+        names: Iterable[str] = (),
     ) -> World:
         trace = Trace()
         seen: list[Request] = []
@@ -130,7 +131,14 @@ async def start() -> AsyncIterator[Start]:
             return await handler(request)
 
         server = Server(
-            noting, asgi=asgi, trace=trace, limits=limits, outside=outside, intercept=intercept, greets=greets
+            noting,
+            asgi=asgi,
+            trace=trace,
+            limits=limits,
+            outside=outside,
+            intercept=intercept,
+            greets=greets,
+            names=names,
         )
         host, port = (await server.start("127.0.0.1", 0))[0]
         world = World(server, (host, port), seen, trace=trace)

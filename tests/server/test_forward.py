@@ -476,6 +476,20 @@ async def test_expect_is_answered_by_the_server_itself(start: Start, outside: Ev
     await writer.wait_closed()
 
 
+async def test_an_expectation_of_http_1_0_is_ignored(start: Start, outside: Everywhere, origin: Origin) -> None:
+    """RFC 9110 §10.1.1."""
+
+    async def script(wire: Wire) -> None:
+        assert "Expect" not in await wire.head()
+        await wire.exactly(3)
+        await wire.say(OK)
+
+    server = await origin(script)
+    world = await start(page, outside=outside)
+    fields = ["Expect: 100-continue", "Content-Length: 3"]
+    assert one(await world.talk(get(server.origin, *fields, method="PUT", version="1.0") + b"abc"), "PUT").body == b"ok"
+
+
 async def test_an_expectation_may_fail(start: Start, outside: Everywhere, origin: Origin) -> None:
     """RFC 9110 §10.1.1: the body is never sent, so the connection cannot go on."""
     server = await origin(once(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"))
@@ -579,6 +593,15 @@ async def test_the_index_on_the_same_port_is_answered_here(start: Start, outside
     assert b"lies" not in seen.body
     assert outside.callers == []
     assert world.requests[0].header(b"proxy-authorization") is None
+
+
+async def test_names_of_the_server_are_its_own(start: Start, outside: Everywhere) -> None:
+    """pip --proxy ignores NO_PROXY: behind a shared pipway even the index is asked for in absolute-form."""
+    outside.error = Refused("own-listener", "that is this proxy itself")
+    world = await start(page, outside=outside, names=["Pipway.corp.example"])
+    for host, status in (("pipway.CORP.example", 200), ("pipway.corp.example.", 200), ("corp.example", 403)):
+        assert one(await world.talk(get(f"http://{host}:{world.address[1]}/simple/"))).status == status
+    assert one(await world.talk(get("http://pipway.corp.example/simple/"))).status == 403  # another port
 
 
 async def test_other_addresses_of_this_port_are_not_ours_to_answer(start: Start, outside: Everywhere) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -45,15 +45,20 @@ def forwarding(shared: Shared, outlet: Outlet, head: Head, raw: bytes, peer: str
         host, port = wire.parse_authority(head.target)
         return Connect(shared, outlet, head, raw, peer, outside, host, port)
     destination = wire.parse_absolute(head.target)
-    if _is_ours(destination, outlet.transport.get_extra_info("sockname")):
+    if _is_ours(destination, outlet.transport.get_extra_info("sockname"), shared.names):
         return Exchange(shared, outlet, _as_origin_form(head, destination), raw, peer)
     return Forward(shared, outlet, head, raw, peer, outside, destination)
 
 
-def _is_ours(destination: Destination, bound: Any) -> bool:
-    """Whether a request for the proxy's own address came to just this address: the index on the same port is meant."""
+def _is_ours(destination: Destination, bound: Any, names: Collection[str]) -> bool:
+    """Whether the proxy is asked for its own address, by a name of its own or by the address that it was asked at.
+
+    Then the index on the same port is meant. Whatever else leads here is refused by the rule on addresses.
+    """
     if destination.scheme != "http" or not isinstance(bound, tuple) or destination.port != bound[1]:
         return False
+    if destination.host.removesuffix(".") in names:
+        return True
     here = _address(str(bound[0]))
     if destination.host == "localhost":
         return here is not None and here.is_loopback
@@ -234,6 +239,8 @@ class Forward(_Proxied):
 
     def _forwarded(self, fields: Fields) -> Forwarded:
         head = self.head
+        if head.version == "1.0":  # RFC 9110 §10.1.1: it knows no interim answers, so it expects none
+            fields = tuple(field for field in fields if field[0] != b"expect")
         return Forwarded(
             head.method,
             self._destination.url,

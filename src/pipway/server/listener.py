@@ -11,7 +11,7 @@ import contextlib
 import errno
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
 from typing import cast
 
@@ -45,10 +45,12 @@ class Server:
         intercept: Interception | None = None,
         greets: Callable[[str], bool] | None = None,
         via: str = "",
+        names: Iterable[str] = (),
     ) -> None:
         """Without an `outside` it is no proxy. `greets` says whether a peer may connect; without it every one may.
 
-        `via` is what requests that are sent on call us, a name that nobody else has; without it one is made.
+        `via` is what requests that are sent on call us, a name that nobody else has; without it one is made. `names`
+        are those under which this server is known: who asks the proxy for one of them means the index here.
         """
         self._handler = handler
         self._asgi = asgi
@@ -58,6 +60,7 @@ class Server:
         self._intercept = intercept
         self._greets = greets
         self._via = via
+        self._names = frozenset(name.lower() for name in names)
         self._shared: Shared | None = None
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -69,6 +72,7 @@ class Server:
             self._shared = Shared(self._handler, self._asgi, self._trace, self._limits)
             self._shared.outside, self._shared.intercept = self._outside, self._intercept
             self._shared.greets = self._greets
+            self._shared.names = self._names
             self._shared.via = self._via.encode("ascii") or self._shared.via
             self._tick()
         shared, room = self._shared, Room(self._shared)

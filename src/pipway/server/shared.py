@@ -85,6 +85,7 @@ class Shared:
         self.greets: Callable[[str], bool] | None = None  #: whether a peer may connect; None: every one may
         #: What Via calls us (RFC 9110 §7.6.3): nobody else's name, so that a loop is seen.
         self.via = b"pipway-" + secrets.token_hex(8).encode("ascii")
+        self.names: frozenset[str] = frozenset()  #: under which this server is known, in lower case
         self.stopping = False
         self.empty = asyncio.Event()  #: nobody is connected any more; set only while stopping
 

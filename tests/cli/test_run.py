@@ -297,7 +297,8 @@ def test_the_running_one_is_used() -> None:
         listen = url.removeprefix("http://").rstrip("/")
         assert environment_of("-q", PIPWAY_LISTEN=listen)["PIP_INDEX_URL"] == f"{url}simple/"
         _, err = run("--", sys.executable, "-c", FETCH, "alpha/", PIPWAY_LISTEN=listen)
-        assert err.startswith("pipway: 1 request, 0 hits;")
+        assert err.startswith("pipway: 1 request, 0 hits; 0 B from the cache, ")
+        assert ", 0 B from the network" not in err
         assert "1 request sent upstream" in err
         assert err.endswith(" (of all clients of the running server)\n")
         with urllib.request.urlopen(f"{url}health") as answer:  # it is still there

@@ -70,13 +70,12 @@ def test_nothing_came() -> None:
 
 
 def test_between_two_readings() -> None:
-    before = {"pipway_requests_total": 10, "pipway_requests_total:hit": 5, "pipway_requests_total:503": 1}
+    before = {"requests": 10, "requests:hit": 5, "requests:refused": 1, "bytes": 100, "bytes:hit": 100}
     after = {
-        "pipway_requests_total": 16, "pipway_requests_total:hit": 8, "pipway_requests_total:stale": 1,
-        "pipway_requests_total:503": 2, "pipway_requests_total:404": 4, "pipway_requests_total:200": 9,
-        "pipway_sent_bytes_total": 5000, "pipway_cache_stored_bytes_total": 2000, "pipway_upstream_requests_total": 1,
+        "requests": 17, "requests:hit": 8, "requests:stale": 1, "requests:refused": 2, "requests:miss": 2,
+        "bytes": 6200, "bytes:hit": 2100, "bytes:stale": 1000, "bytes:refused": 100, "upstream": 1,
     }  # fmt: skip
     assert between(before, after) == [
-        "6 requests, 4 hits; 3.0 kB from the cache, 2.0 kB from the network; 1 request sent upstream; "
-        "refused or failed: 1 x 503 (of all clients of the running server)"
+        "7 requests, 4 hits; 3.0 kB from the cache, 3.0 kB from the network; 1 request sent upstream; "
+        "1 refused or failed (of all clients of the running server)"
     ]

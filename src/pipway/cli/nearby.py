@@ -81,15 +81,22 @@ class Nearby:
             return [f"the pipway at {self._url} answers no more"]
 
 
+_SAMPLES = {
+    "pipway_traffic_total": "requests",
+    "pipway_traffic_bytes_total": "bytes",
+    "pipway_upstream_requests_total": "upstream",
+}
+
+
 def _metrics(url: str) -> dict[str, float]:
-    """Sums by name, and by name and outcome or status; without what people and probes ask for."""
+    """Sums of requests, of their bytes and of what went upstream, also by outcome; without pages for people."""
     sums: dict[str, float] = {}
     for family in text_string_to_metric_families(_get(url, "/metrics", {200}).decode()):
         for sample in family.samples:
-            if sample.labels.get("kind") != "other":
-                labels = [sample.labels[name] for name in ("outcome", "status") if name in sample.labels]
-                for name in (sample.name, *(f"{sample.name}:{label}" for label in labels)):
-                    sums[name] = sums.get(name, 0) + sample.value
+            name = _SAMPLES.get(sample.name)
+            if name is not None and sample.labels.get("face") != "pages":
+                for key in (name, f"{name}:{sample.labels.get('outcome', '')}"):
+                    sums[key] = sums.get(key, 0) + sample.value
     return sums
 
 

@@ -17,6 +17,7 @@ from pipway.trace import Facts, RequestRecord
 _SHOWN = 5  # refusals in full
 _MOST = 200  # different ones remembered
 _CACHED = frozenset({"hit", "stale"})
+_FAILED = frozenset({"refused", "error"})
 _OWN = ("/health", "/metrics")
 
 
@@ -80,24 +81,17 @@ class Tally:
 
 
 def between(before: Mapping[str, float], after: Mapping[str, float]) -> list[str]:
-    """The same line for a server that serves others, too, from two readings of its metrics: sums by `name`, by
-    `name:outcome` and by `name:status`."""
+    """The same line for a server that serves others, too, from two readings of its metrics (`nearby` sums them)."""
 
     def grown(name: str) -> int:
         return round(after.get(name, 0) - before.get(name, 0))
 
-    requests, sent = grown("pipway_requests_total"), grown("pipway_sent_bytes_total")
-    network = min(sent, grown("pipway_cache_stored_bytes_total"))
-    hits = grown("pipway_requests_total:hit") + grown("pipway_requests_total:stale")
-    upstream = grown("pipway_upstream_requests_total")
-    statuses = sorted(name.rpartition(":")[2] for name in after if name.startswith("pipway_requests_total:"))
-    refused = ", ".join(
-        f"{grown(f'pipway_requests_total:{status}')} x {status}"
-        for status in statuses
-        if status.isdigit() and int(status) >= 400 and status != "404" and grown(f"pipway_requests_total:{status}")
-    )
-    line = _line(requests, hits, sent - network, network, upstream)
-    return [line + (f"; refused or failed: {refused}" if refused else "") + " (of all clients of the running server)"]
+    hits, cache = (sum(grown(f"{name}:{outcome}") for outcome in _CACHED) for name in ("requests", "bytes"))
+    refused = sum(grown(f"requests:{outcome}") for outcome in _FAILED)
+    network = grown("bytes") - cache - sum(grown(f"bytes:{outcome}") for outcome in _FAILED)
+    line = _line(grown("requests"), hits, cache, network, grown("upstream"))
+    bad = f"; {refused} refused or failed" if refused else ""
+    return [f"{line}{bad} (of all clients of the running server)"]
 
 
 def _line(requests: int, hits: int, cache: int, network: int, upstream: int) -> str:

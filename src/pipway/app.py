@@ -15,7 +15,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, Concatenate, ParamSpec
 
 from pipway import entrance, interception, outbound, platforms
 from pipway.access import Access
@@ -53,6 +54,8 @@ from pipway.web.metrics import Metrics
 from pipway.web.origin import ByOrigin
 from pipway.web.traffic import Traffic
 from pipway.wire.answer import Answer, Request
+
+_More = ParamSpec("_More")
 
 _OWN_FILES = 128  # open files and sockets that are nobody's connection
 _SWEEP_EVERY = 300.0  # seconds between two looks at the disk budget
@@ -148,17 +151,19 @@ class _Indexes:
     breakers: Breakers
     hosts: IndexHosts
     by_origin: ByOrigin
-    addresses: list[Address]
-    page_bytes: int
+    #: Whoever asks an upstream by its own address gets its own pages, not those of all upstreams together.
+    apart: list[tuple[Address, Index, Find]]
+    page_bytes: int  #: for all of them together
 
     async def warm(self) -> None:
         """Know the addresses of all of them, the default one's too."""
-        while self.addresses:
-            address = self.addresses[0]
+        share = self.page_bytes // max(1, len(self.apart))
+        while self.apart:
+            address, face, find = self.apart[0]
             base = address if isinstance(address, str) else await address()
-            del self.addresses[:1]
+            del self.apart[:1]
             self.hosts.add(base)
-            self.by_origin.add(base, self.face, self.find, page_bytes=self.page_bytes)
+            self.by_origin.add(base, face, find, page_bytes=share)
 
 
 async def _indexes(
@@ -176,6 +181,18 @@ async def _indexes(
     hosts = await interception.hosts_of(settings, [(name, each) for name, each in named if isinstance(each, str)])
     remotes = [_remote(settings, client, trace, breakers, hosts, name, url) for name, url in named]
     source: Upstream = remotes[0] if len(remotes) == 1 else Merged(remotes)
+    chain = partial(_chain, settings, trace, blobs, catalog, stack)
+    face, find = chain(source)
+    # One that stands alone is its own merger.
+    chains = [(face, find)] if len(remotes) == 1 else [chain(remote) for remote in remotes]
+    apart = [(address, *each) for (_, address), each in zip(named, chains, strict=True)]
+    page_bytes = settings.cache.memory_pages // 4
+    return _Indexes(face, find, source, breakers, hosts, ByOrigin(), apart, page_bytes)
+
+
+def _chain(
+    settings: Settings, trace: Trace, blobs: FsBlobs, catalog: Catalog, stack: AsyncExitStack, source: Upstream
+) -> tuple[Index, Find]:
     flight = Flight(source, blobs, catalog, trace=trace, offline=settings.offline)
     stack.push_async_callback(flight.aclose)
     index = _cached(settings, flight)
@@ -184,8 +201,7 @@ async def _indexes(
     if settings.ahead.bytes and not settings.offline:
         face = ahead = Ahead(index, client=_client.get, credit=Credit(settings.ahead.bytes), trace=trace)
         stack.push_async_callback(ahead.aclose)
-    addresses, page_bytes = [each for _, each in named], settings.cache.memory_pages // 4
-    return _Indexes(face, Lookup(index).find, source, breakers, hosts, ByOrigin(), addresses, page_bytes)
+    return face, Lookup(index).find
 
 
 def _site(
@@ -223,7 +239,8 @@ async def _interception(settings: Settings, indexes: _Indexes, trace: Trace) -> 
     if settings.intercept.enabled:
         await indexes.warm()
         authority = await interception.authority_for(settings, indexes.hosts, indexes.source)
-    return interception.build(settings, indexes.hosts, authority, indexes.by_origin.answer, trace)
+    by_origin = _identified(settings, indexes.by_origin.answer)
+    return interception.build(settings, indexes.hosts, authority, by_origin, trace)
 
 
 def _on_signals(stop: Callable[[], None]) -> None:
@@ -295,15 +312,15 @@ def _client_identity() -> Mapping[str, str]:
 
 
 def _identified(
-    settings: Settings, answer: Callable[[Request], Awaitable[Answer | None]]
-) -> Callable[[Request], Awaitable[Answer | None]]:
+    settings: Settings, answer: Callable[Concatenate[Request, _More], Awaitable[Answer | None]]
+) -> Callable[Concatenate[Request, _More], Awaitable[Answer | None]]:
     """Remember who asks, only where somebody wants to know."""
     if not (settings.privacy.user_agent_passthrough or settings.ahead.bytes):
         return answer
 
-    async def remembering(request: Request) -> Answer | None:
+    async def remembering(request: Request, /, *more: _More.args, **names: _More.kwargs) -> Answer | None:
         _client.set((request.header(b"user-agent") or "")[:2000])
-        return await answer(request)
+        return await answer(request, *more, **names)
 
     return remembering
 

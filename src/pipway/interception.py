@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from fnmatch import fnmatchcase
 
 from pipway import outbound
-from pipway.errors import UsageError
+from pipway.errors import Unavailable, UsageError
 from pipway.index.hosts import IndexHosts
 from pipway.index.merged import Merged
 from pipway.index.remote import Remote
@@ -25,6 +25,8 @@ from pipway.server.intercept import Interception
 from pipway.settings import Settings
 from pipway.trace import Trace
 from pipway.upstreams import Address, upstreams
+from pipway.wire.answer import Answer, Request
+from pipway.wire.problem import problem
 
 _SCOUT_SECONDS = 10.0  # once in the life of an authority
 
@@ -78,8 +80,17 @@ def build(
     def ours(host: str, port: int) -> bool:
         return hosts.secure(host, port) and not _passes(settings, host, port)
 
+    async def answer(request: Request, origin: str) -> Answer | None:
+        found = await by_origin(request, origin)
+        if found is None and settings.offline and hosts.knows(origin):
+            error = Unavailable(
+                "offline", f"{origin} is not asked: this server is offline", fix="start it without --offline"
+            )
+            return problem(error)
+        return found
+
     return Interception(
-        authority, ours=ours, answer=by_origin, pass_distrust=settings.intercept.on_distrust == "pass", trace=trace
+        authority, ours=ours, answer=answer, pass_distrust=settings.intercept.on_distrust == "pass", trace=trace
     )
 
 

@@ -7,6 +7,8 @@ import contextlib
 import socket
 import ssl
 import struct
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -57,6 +59,7 @@ class ConnectProxy:
     tls: ssl.SSLContext | None = None
     name: str = "127.0.0.1"  #: by which clients know it: its certificate is for it
     early: bytes = b""  #: sent together with the 200
+    names: dict[str, tuple[str, int]] = field(default_factory=dict)  #: where hosts really are; "*": all others
     connections: int = 0
     asked: list[str] = field(default_factory=list)
 
@@ -75,6 +78,23 @@ class ConnectProxy:
         if self._running:
             await asyncio.wait(list(self._running))
         await self._server.wait_closed()
+
+    @contextlib.contextmanager
+    def in_thread(self) -> Iterator[Self]:
+        """Run in a thread of its own, for tests that block."""
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(self.__aenter__(), loop).result()
+            try:
+                yield self
+            finally:
+                asyncio.run_coroutine_threadsafe(self.__aexit__(), loop).result()
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
 
     @property
     def parent(self) -> Parent:
@@ -101,7 +121,8 @@ class ConnectProxy:
         self.asked.append(authority)
         host, _, port = authority.rpartition(":")
         try:
-            there = await asyncio.open_connection(host.strip("[]"), int(port))
+            known = self.names.get(host) or self.names.get("*")
+            there = await asyncio.open_connection(*(known or (host.strip("[]"), int(port))))
         except (OSError, UnicodeError):
             writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             await writer.drain()

@@ -55,6 +55,11 @@ class IndexHosts:
         """Whether an index or its files are there, with or without TLS."""
         return any((scheme, host, port) in known for scheme in _PORTS for known in (self._configured, self._learned))
 
+    def knows(self, url: str) -> bool:
+        """Whether a URL leads to one of them."""
+        place = _place(url)
+        return place in self._configured or place in self._learned
+
     def secure(self, host: str, port: int) -> bool:
         """Whether they are there, with TLS."""
         return ("https", host, port) in self._configured or ("https", host, port) in self._learned

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
 from tests.e2e.lab import neutral_environment
 from tests.e2e.served import Pipway, serving
+from tests.servers.relay import ConnectProxy
 from tests.servers.upstream import Upstream
 
 from pipway.tokens import Tokens
@@ -95,3 +98,30 @@ def test_tokens_are_demanded(upstream: Upstream, tmp_path: Path) -> None:
         log = server.log.read_text()
     assert token not in log
     assert '"login-needed"' in log
+
+
+@pytest.mark.parametrize("flag", ["--socks4a", "--socks5-hostname"])
+def test_an_index_host_is_answered_from_the_cache(tmp_path: Path, flag: str) -> None:
+    """As in a CONNECT tunnel: curl trusts pipway's authority alone, and the index is asked once."""
+    authority, tls = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.cert_pem.write_to_path(tmp_path / "world.pem")
+    authority.issue_cert("index.example").configure_cert(tls)
+    with Upstream(tls=tls).in_thread() as upstream:
+        for name in ("another", "leaf"):  # pipway itself looks at the first one, to learn where files are
+            upstream.add_wheel(name, "1.0")
+        there = {"*": ("127.0.0.1", int(port_of(upstream)))}
+        with ConnectProxy(names=there).in_thread() as parent:
+            settings = {
+                "intercept.enabled": "true",
+                "parent": str(parent.parent),
+                "extra_ca": str(tmp_path / "world.pem"),
+            }
+            with serving(tmp_path / "data", "main=https://index.example/simple/", settings=settings) as server:
+                trusted = ("--cacert", str(server.data / "ca.pem"))
+                for _ in range(2):
+                    done = curl(server, flag, "https://index.example/simple/leaf/", *trusted)
+                    assert (done.returncode, done.stderr) == (0, b"")
+                    assert b"leaf-1.0" in done.stdout
+                assert [each.path for each in upstream.requests].count("/simple/leaf/") == 1
+                opaque = curl(server, flag, "https://other.example/", *trusted)
+                assert b"certificate" in opaque.stderr  # of the world's own authority

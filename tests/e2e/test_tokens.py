@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +16,11 @@ from tests.e2e.served import Pipway, launch, serving
 from tests.servers.upstream import Upstream
 
 from pipway.tokens import Tokens, save
+
+
+def basic(user: str, password: str) -> str:
+    """RFC 7617 §2."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 @dataclass
@@ -104,6 +111,19 @@ def test_the_pages_want_one_too(team: Team) -> None:
     answer = team.server.get("/simple/pkg-2/")
     assert answer.status == 401
     assert answer.headers["www-authenticate"].startswith("Basic ")
+
+
+def test_what_is_kept_ready_for_one_is_not_given_to_another(team: Team) -> None:
+    """The whole head is the key of a ready answer, the login included."""
+    mine = basic("ci", team.token)
+    assert [team.server.get("/simple/pkg-1/", authorization=mine).status for _ in range(3)] == [200, 200, 200]
+    page = team.server.get("/simple/pkg-1/", authorization=mine, accept="text/html").body.decode()
+    link = "/files/" + re.split('["#]', page.partition("/files/")[2])[0]
+    assert [team.server.get(link, authorization=mine).status for _ in range(3)] == [200, 200, 200]
+    for path in ("/simple/pkg-1/", link):
+        assert team.server.get(path).status == 401
+        assert team.server.get(path, authorization=basic("ci", team.token[:-1])).status == 401
+        assert team.server.get(path, authorization=basic("ci", team.token + "x")).status == 401
 
 
 def test_it_does_not_start_for_everybody(tmp_path: Path) -> None:

@@ -25,6 +25,10 @@ _CHANGING = frozenset(("PUT", "PATCH", "DELETE"))
 class Doorkeeper(Protocol):
     """Decides by a login; `access.Access` conforms."""
 
+    @property
+    def asks_login(self) -> bool:
+        """Whether anybody must show one."""
+
     def enter(self, login: str | None) -> None:
         """Whether this login may come in; without tokens everybody may. LoginNeeded."""
 
@@ -38,11 +42,13 @@ class Guard:
     def __init__(self, doorkeeper: Doorkeeper, *, names: Collection[str] = ()) -> None:
         """`names` are ours beside localhost; every address is, for nobody can make another page's name of one."""
         self._doorkeeper = doorkeeper
+        self._asks = doorkeeper.asks_login
         self._names = frozenset(name.lower().rstrip(".") for name in names)
 
     def installer(self, request: Request) -> None:
         """`/simple/` and `/files/`, under whatever name installers reach us. LoginNeeded."""
-        self._doorkeeper.enter(request.header(b"authorization"))
+        if self._asks:
+            self._doorkeeper.enter(request.header(b"authorization"))
 
     def page(self, request: Request) -> None:
         """Everything else. ProtocolError, Refused, LoginNeeded."""

@@ -78,6 +78,20 @@ def test_the_limit_of_open_files_is_the_commands() -> None:
     assert subprocess.run(command, capture_output=True, text=True, timeout=60).stdout == "300\n"
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_the_commands_business(closed: str, tmp_path: Path) -> None:
+    """Its number must not go to one of our sockets."""
+    seen = (
+        'import os, sys; seen = [os.path.exists(f"/proc/self/fd/{n}") for n in range(3)]; '
+        'open(sys.argv[1], "w").write(str(seen))'
+    )
+    command = [*RUN, "--", sys.executable, "-c", seen, str(tmp_path / "seen")]
+    done = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *command], capture_output=True, timeout=60)
+    assert done.returncode == 0
+    expected = [sign not in closed.split() for sign in ("<&-", ">&-", "2>&-")]
+    assert (tmp_path / "seen").read_text() == str(expected)
+
+
 def test_options_behind_the_command_are_the_commands() -> None:
     """With and without the two hyphens."""
     for between in ([], ["--"]):

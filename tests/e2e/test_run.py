@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import ssl
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import trustme
 from tests.e2e.clients import Client, Outcome, Pip, Uv, installed, run
 from tests.e2e.lab import neutral_environment, old_python
+from tests.servers.relay import ConnectProxy
 from tests.servers.upstream import Upstream
 
 PACKAGES = 8
@@ -53,6 +56,15 @@ class Room:
 def room(tmp_path: Path) -> Iterator[Room]:
     with Upstream().in_thread() as upstream:
         yield Room(tmp_path, upstream)
+
+
+class Remote(Upstream):
+    """Its files are on a host that only the world's proxy knows."""
+
+    @property
+    def file_origin(self) -> str:
+        """Not where it listens."""
+        return "https://files.example"
 
 
 def install(client: Client, target: Path, *requirements: str) -> list[str]:
@@ -215,3 +227,38 @@ def test_what_uses_no_index_goes_through_the_proxy(room: Room) -> None:
         assert outcome.code == 0, outcome
         assert figures(outcome)["hits"] == hits
     assert len(room.upstream.requests) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("client", clients(), ids=lambda client: client.name)
+def test_the_clients_own_https_index_is_answered_from_the_cache(client: Client, tmp_path: Path) -> None:
+    """Interception with `--via proxy`: the tool keeps its index URL, believes our authority by the variables alone,
+    and still the one that vouches for hosts which are not looked into."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "world.pem"))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("index.example", "files.example", "other.example").configure_cert(tls)
+    with Remote(tls=tls).in_thread() as upstream:
+        room, top = Room(tmp_path, upstream), upstream.add_many(PACKAGES)
+        there = ("127.0.0.1", int(upstream.origin.rpartition(":")[2]))
+        with ConnectProxy(names={"*": there}).in_thread() as parent:
+            env = {
+                "PIPWAY_INTERCEPT_ENABLED": "true",
+                "PIPWAY_PARENT": str(parent.parent),
+                "PIPWAY_EXTRA_CA": str(tmp_path / "world.pem"),
+            }
+            option = "--default-index" if isinstance(client, Uv) else "--index-url"
+            for name in ("cold", "warm"):
+                command = install(client, tmp_path / name, option, "https://index.example/simple/", top)
+                outcome = room.through(*command, options=("--via", "proxy"), env=env, index=INDEX)
+                assert outcome.code == 0, outcome
+                assert len(installed(tmp_path / name)) >= PACKAGES
+                seen = figures(outcome)
+                assert (seen["hits"] == "0") == (name == "cold"), outcome
+            assert (seen["upstream"], seen["hits"]) == ("0", seen["requests"])
+            command = ["curl", "-sSf", "-o", "page", "https://other.example/simple/pkg-0/"]
+            outcome = room.through(*command, options=("--via", "proxy"), env=env, index=INDEX)
+            assert outcome.code == 0, outcome
+
+
+INDEX = "https://index.example/simple/"

@@ -86,6 +86,7 @@ def _run(
     from pipway.platforms import open_files_limit
     from pipway.settings import load
 
+    _hold_standard_streams()
     files = open_files_limit()
     program = found(command[0], os.environ)  # before anything is started for it
     settings = load(config=config, environ=os.environ, arguments=given)
@@ -123,6 +124,13 @@ def _print_environment(config: Path | None, form: Form, via: str, keep: Sequence
     wanted = changes(server.offer(via), os.environ, keep=keep)
     _say(wanted.remarks)
     print("\n".join(FORMS[form](wanted)))
+
+
+def _hold_standard_streams() -> None:
+    """Where one is closed, its number would go to a socket of ours. What is opened instead is not inherited."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
 
 
 def _say(lines: Sequence[str]) -> None:

@@ -53,7 +53,7 @@ async def hosts_of(settings: Settings, addresses: Iterable[tuple[str, Address]])
 
 
 async def authority_for(settings: Settings, hosts: IndexHosts, upstream: Upstream) -> Authority:
-    """The authority of the data folder, made now if there is none yet; its hosts count as known.
+    """The authority of the data folder, made now if there is none yet.
 
     UsageError when it cannot be used. What the file hosts are is asked of the upstream then, so that the authority may
     speak for them: one that is made while the upstream does not answer covers the index hosts alone.
@@ -62,7 +62,7 @@ async def authority_for(settings: Settings, hosts: IndexHosts, upstream: Upstrea
     if authority.current is None:
         await _look_around(settings, upstream)
     made = authority.ensure(wanted(settings, hosts))
-    for name in made.names:
+    for name in set(made.names) - set(hosts.names):  # learned by a run whose memory of it was lost
         hosts.learn(f"https://{f'[{name}]' if ':' in name else name}/")
     return authority
 

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
-from tests.e2e.clients import Outcome, Pip, Uv, installed, run
+from tests.e2e.clients import Outcome, Pip, Poetry, Uv, installed, run
 from tests.e2e.lab import neutral_environment, old_python
 from tests.e2e.served import Pipway, serving
 from tests.servers.relay import ConnectProxy
@@ -236,6 +236,53 @@ def test_judges_of_the_certificates(place: Scene) -> None:
         assert curl(server, place.trusted, "https://other.example/simple/pkg-0/", "-o", "/dev/null")[0] == 60
 
 
+JAVA = """
+import java.io.FileInputStream;
+import java.net.*;
+import java.net.http.*;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
+import javax.net.ssl.*;
+
+public class Judge {
+    public static void main(String[] args) throws Exception {
+        KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+        store.load(null);
+        store.setCertificateEntry("ca", CertificateFactory.getInstance("X.509")
+            .generateCertificate(new FileInputStream(args[0])));
+        TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        trust.init(store);
+        SSLContext tls = SSLContext.getInstance("TLS");
+        tls.init(null, trust.getTrustManagers(), null);
+        InetSocketAddress proxy = new InetSocketAddress("127.0.0.1", Integer.parseInt(args[1]));
+        HttpClient client = HttpClient.newBuilder().sslContext(tls).proxy(ProxySelector.of(proxy)).build();
+        for (int i = 2; i < args.length; i++)
+            System.out.println(client.send(HttpRequest.newBuilder(URI.create(args[i])).build(),
+                HttpResponse.BodyHandlers.discarding()).statusCode());
+    }
+}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.needs("wget", "java")
+def test_other_implementations_of_tls_accept_it(place: Scene) -> None:
+    """GnuTLS (wget) and Java check name constraints by themselves, and Java asks for HTTP/2 first."""
+    page, source = f"https://{INDEX}/simple/pkg-0/", place.room / "Judge.java"
+    source.write_text(JAVA)
+    with place.pipway(SOURCE) as server:
+        for trusted, good in ((place.trusted, True), (place.authority, False)):
+            wget = ["wget", "-q", "-O", "/dev/null", "--tries=1", f"--ca-certificate={trusted}", "-e", "use_proxy=yes"]
+            done = subprocess.run(
+                [*wget, "-e", f"https_proxy={server.url}", page], env=neutral_environment(), timeout=60, check=False
+            )
+            assert (done.returncode == 0) is good
+            java = ["java", str(source), str(trusted), str(server.address[1]), page, page]
+            outcome = run(java, env=neutral_environment())
+            assert (outcome.code == 0) is good, outcome
+            assert not good or outcome.output.split() == ["200", "200"]
+
+
 @pytest.mark.needs("curl")
 def test_pages_are_the_upstreams_own_and_the_rest_is_sent_on(place: Scene) -> None:
     """Uploads and APIs reach the upstream as the client sent them."""
@@ -355,6 +402,49 @@ def test_uv_sync_with_a_lock_made_without_pipway(place: Scene, filled_by: str) -
     assert {name for name in installed(again) if name.startswith("pkg-")} == {f"pkg-{n}" for n in range(PACKAGES)}
     assert (again / "uv.lock").read_bytes() == lock
     assert len(place.upstream.requests) == before
+
+
+@pytest.mark.slow
+def test_pylock_and_poetry_with_the_upstream_down(place: Scene) -> None:
+    """Locks of other kinds, made without pipway too: installed from the cache, not a byte changed."""
+    way, made = place.parent.parent, project(place.room / "made", place.top)
+    direct = f"http://{way.host}:{way.port}"
+    assert uv(place, made, "lock", proxy=direct, trusted=place.authority).code == 0
+    exported = uv(place, made, "export", "-q", "--format", "pylock.toml", "-o", "pylock.toml", proxy=direct,
+                  trusted=place.authority)  # fmt: skip
+    assert exported.code == 0, exported
+    pylock = (made / "pylock.toml").read_bytes()
+    assert b"https://files.example/files/" in pylock
+    poetry = Poetry()
+
+    def poet(folder: Path, verb: str, proxy: str, trusted: Path) -> Outcome:
+        own = {"HTTPS_PROXY": proxy, "REQUESTS_CA_BUNDLE": str(trusted), "POETRY_CACHE_DIR": str(folder / "cache")}
+        own |= {"POETRY_VIRTUALENVS_IN_PROJECT": "true", "POETRY_KEYRING_ENABLED": "false"}
+        return run([*poetry.command(), verb, "-n"], env=neutral_environment() | own, cwd=folder)
+
+    poem = place.room / "poem"
+    poem.mkdir()
+    (poem / "pyproject.toml").write_text(
+        f'[project]\nname = "c"\nversion = "1"\nrequires-python = ">=3.11,<4"\ndependencies = ["{place.top}"]\n'
+        "[tool.poetry]\npackage-mode = false\n"
+        f'[[tool.poetry.source]]\nname = "world"\nurl = "https://{INDEX}/simple/"\npriority = "primary"\n'
+    )
+    assert poet(poem, "lock", direct, place.authority).code == 0
+    verses = (poem / "poetry.lock").read_bytes()
+    with place.pipway(SOURCE) as server:
+        assert Pip("26.*").install(server.index, [place.top], place.folder()).code == 0
+    place.upstream.down()
+    with place.pipway(SOURCE, **{name.replace(".", "__"): value for name, value in NEVER_FRESH.items()}) as server:
+        target = place.folder()
+        outcome = uv(place, made, "pip", "install", "--target", str(target), "-r", "pylock.toml", proxy=server.url,
+                     trusted=place.trusted)  # fmt: skip
+        assert outcome.code == 0, outcome
+        assert len([name for name in installed(target) if name.startswith("pkg-")]) == PACKAGES
+        outcome = poet(poem, "install", server.url, place.trusted)
+        assert outcome.code == 0, outcome
+    assert len([name for name in installed(poem / ".venv") if name.startswith("pkg-")]) == PACKAGES
+    assert (made / "pylock.toml").read_bytes() == pylock
+    assert (poem / "poetry.lock").read_bytes() == verses
 
 
 def test_ca_verbs(place: Scene) -> None:

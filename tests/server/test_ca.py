@@ -164,6 +164,17 @@ def test_the_key_is_private_and_the_bundle_has_none(authority: Authority) -> Non
     assert "key" not in repr(authority.current)
 
 
+def test_what_a_killed_process_left_is_removed(authority: Authority, calendar: Calendar) -> None:
+    """A leaf's key on the disk outlives no restart; one that is being used at this moment stays."""
+    left = authority.folder / "leaf-x.tmp"
+    left.write_text("a key")
+    authority.ensure(HOSTS)
+    assert left.exists()
+    calendar.later(hours=2)
+    authority.ensure(HOSTS)
+    assert not left.exists()
+
+
 def test_a_leaf_is_kept_until_a_day_before_its_end(authority: Authority, calendar: Calendar) -> None:
     """One handshake costs no new key; none is shown that a client may take for expired."""
     first = authority.context("index.example")

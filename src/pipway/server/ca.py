@@ -39,6 +39,7 @@ RENEWAL, OVERLAP = timedelta(days=60), timedelta(days=30)
 
 _MARGIN = timedelta(days=1)  # of a leaf's life left when it is replaced
 _LEAVES = 128  # kept; a context is some 50 KB
+_LEFT_BEHIND = 3600.0  # seconds
 _LARGEST = 262144  # bytes of a file with an authority
 
 
@@ -90,6 +91,7 @@ class Authority:
             self.prepare([*current.names, *hosts])
         self._promote_in_time()
         self._publish()
+        self._tidy()
         assert self._current is not None
         return self._current
 
@@ -155,6 +157,7 @@ class Authority:
         leaf = make_leaf(issuer, host, key, now)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_RENEGOTIATION
         context.set_alpn_protocols(["http/1.1"])
         with _explained(self.folder):
             descriptor, name = tempfile.mkstemp(prefix="leaf-", suffix=".tmp", dir=self.folder)  # 0600
@@ -193,6 +196,13 @@ class Authority:
                 (self.folder / "next.pem").replace(self.folder / "current.pem")
             self._look(again=True)
             self._publish()
+
+    def _tidy(self) -> None:
+        """Remove what killed processes left behind: files that live for milliseconds."""
+        for path in self.folder.glob("*.tmp"):
+            with contextlib.suppress(OSError):
+                if self._now().timestamp() - path.stat().st_mtime > _LEFT_BEHIND:
+                    path.unlink()
 
     def _publish(self) -> None:
         text = "".join(identity.pem for identity in (self._current, self._successor) if identity)

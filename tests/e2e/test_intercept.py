@@ -114,6 +114,7 @@ def scene(pip: Pip, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]
             files = [r for r in scene.upstream.asked("/files/*.whl", method="GET") if not r.header("range")]
             assert len(files) == PACKAGES  # each wheel once
             assert {r.header("user-agent").partition("/")[0] for r in scene.upstream.requests} == {"pipway"}
+            assert "ahead.right" in server.log.read_text()  # pip's User-Agent was read inside the tunnel
         yield scene
 
 

@@ -161,6 +161,18 @@ async def test_everything_else_is_not_ours(index: MemoryIndex, method: str, path
     assert await serving(index).answer(ask(path, method), INDEX if "simple" in path else FILES) is None
 
 
+@pytest.mark.parametrize("path", ["/pypi/demo/json", "/", FILE + ".asc", FILE + ".provenance", "/demo.metadata"])
+async def test_only_what_can_be_a_file_is_looked_up(index: MemoryIndex, path: str) -> None:
+    """A look-up may ask the upstream for pages."""
+
+    async def never(url: str) -> File:
+        raise AssertionError(url)
+
+    by_origin = ByOrigin()
+    by_origin.add(BASE, index, never, page_bytes=1)
+    assert await by_origin.answer(ask(path), FILES) is None
+
+
 async def test_the_same_path_on_another_origin_is_not_ours(index: MemoryIndex) -> None:
     """Scheme, host and port all count."""
     by_origin = serving(index)

@@ -78,6 +78,7 @@ def test_the_limit_of_open_files_is_the_commands() -> None:
     assert subprocess.run(command, capture_output=True, text=True, timeout=60).stdout == "300\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_closed_stream_is_the_commands_business(closed: str, tmp_path: Path) -> None:
     """Its number must not go to one of our sockets."""
@@ -92,6 +93,7 @@ def test_a_closed_stream_is_the_commands_business(closed: str, tmp_path: Path) -
     assert (tmp_path / "seen").read_text() == str(expected)
 
 
+@pytest.mark.slow
 def test_options_behind_the_command_are_the_commands() -> None:
     """With and without the two hyphens."""
     for between in ([], ["--"]):
@@ -172,6 +174,7 @@ def test_signals_are_passed_on(number: signal.Signals) -> None:
         assert process.returncode == 128 + number
 
 
+@pytest.mark.slow
 def test_what_is_ignored_stays_ignored() -> None:
     """As nohup wants it."""
     command = ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *RUN, "-q", "--", "sh", "-c", "kill -HUP $$; echo alive"]
@@ -283,6 +286,7 @@ def test_refusals_are_listed_with_their_reasons() -> None:
     assert "1 refused or failed:\npipway:   503 /simple/alpha/: cannot connect to 127.0.0.1:9" in err
 
 
+@pytest.mark.slow
 def test_settings_for_the_command() -> None:
     _, err = run("--offline", "--", sys.executable, "-c", FETCH, "alpha/", code=1)
     assert "offline" in err
@@ -332,6 +336,7 @@ class Other(http.server.BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_somebody_else_at_that_address_is_left_alone() -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
@@ -342,6 +347,7 @@ def test_somebody_else_at_that_address_is_left_alone() -> None:
         other.shutdown()
 
 
+@pytest.mark.slow
 def test_variables_of_the_running_one_for_a_shell() -> None:
     with serving() as url:
         listen = url.removeprefix("http://").rstrip("/")

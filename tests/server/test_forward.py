@@ -230,6 +230,16 @@ async def test_bodies_are_framed_anew(
     assert one(raw).body == b"abcdefgh"
 
 
+async def test_http_1_0_learns_of_the_end_even_if_it_wants_to_stay(
+    start: Start, outside: Everywhere, origin: Origin
+) -> None:
+    """RFC 9112 §6.3: without a length the end of the connection is the end of the body, whatever was asked for."""
+    server = await origin(once(FRAMINGS["chunked"]))
+    world = await start(page, outside=outside)
+    raw = await world.talk(get(server.origin, "Connection: keep-alive", version="1.0"), eof=False)
+    assert one(raw).body == b"abcdefgh"
+
+
 @pytest.mark.parametrize(
     ("method", "answer", "length"),
     [
@@ -438,6 +448,43 @@ async def test_a_client_that_stops_sending_is_not_waited_for(start: Start, outsi
     world = await start(page, outside=outside, limits=limits.Limits(stall_seconds=0.3))
     raw = get(server.origin, "Content-Length: 10", method="POST") + b"abc"
     assert one(await world.talk(raw, eof=False), "POST").status == 408
+
+
+async def test_nor_when_it_stops_behind_a_slow_server(start: Start, outside: Everywhere, origin: Origin) -> None:
+    """Reading was paused meanwhile: when it goes on, the clock does, too."""
+    go = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await go.wait()
+        await wire.rest()
+
+    server = await origin(script)
+    world = await start(page, outside=outside, limits=limits.Limits(stall_seconds=1))
+    reader, writer = await world.connect()
+    writer.write(get(server.origin, f"Content-Length: {1 << 30}", method="PUT"))
+    with pytest.raises(TimeoutError):
+        while True:
+            async with asyncio.timeout(0.3):
+                writer.write(bytes(1 << 20))
+                await writer.drain()
+    go.set()
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 408 ")
+    reset(writer)
+
+
+async def test_nor_after_100_continue(start: Start, outside: Everywhere, origin: Origin) -> None:
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.say(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await wire.rest()
+
+    server = await origin(script)
+    world = await start(page, outside=outside, limits=limits.Limits(stall_seconds=0.3))
+    raw = await world.talk(get(server.origin, "Expect: 100-continue", "Content-Length: 3", method="PUT"), eof=False)
+    interim, _, rest = raw.partition(b"\r\n\r\n")
+    assert interim.startswith(b"HTTP/1.1 100 ")
+    assert one(rest, "PUT").status == 408
 
 
 async def _swallow(wire: Wire) -> None:
@@ -767,8 +814,16 @@ async def test_connect_after_other_requests_of_a_client_that_has_ended(
     start: Start, outside: Everywhere, origin: Origin
 ) -> None:
     """Pipelined, with the end of the client's bytes known before the tunnel stands."""
+
+    async def slow(request: Request) -> Answer | None:
+        shared = world.server._shared
+        assert shared is not None
+        while not any(getattr(guest, "_half", False) for guest in shared.guests):
+            await asyncio.sleep(0)
+        return prepared()
+
     server = await origin(echo)
-    world = await start(page, outside=outside)
+    world = await start(slow, outside=outside)
     own = b"GET /own HTTP/1.1\r\nHost: x\r\n\r\n"
     raw = await world.talk(own + b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: x\r\n\r\nabc" % server.port)
     assert raw.endswith(ESTABLISHED + b"abc")

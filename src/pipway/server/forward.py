@@ -105,7 +105,7 @@ class _Proxied(Exchange):
                 "this request came back to where it was",
                 status=508,
                 why="pipway, or a proxy behind it, has pipway as its own parent proxy",
-                fix="check outbound.parent and the parents' own parents",
+                fix="check --parent (parent.url), the routes, and where the parents lead",
             )
         self.outside.allow(host, port)
 

@@ -31,6 +31,8 @@ class World(NamedTuple):
     trace: Trace
     traffic: Traffic
     address: tuple[str, int]
+    ended: list[RequestRecord]  #: streams that are over
+    clients: list[asyncio.StreamWriter]
 
     def tell(self, target: str = "/simple/demo/", **facts: Any) -> None:
         """One request is answered."""
@@ -42,6 +44,7 @@ class World(NamedTuple):
     async def get(self, target: str, *fields: str) -> tuple[int, dict[str, str], asyncio.StreamReader]:
         """Status, header fields and the body, still chunked."""
         reader, writer = await asyncio.open_connection(*self.address, limit=2**24)
+        self.clients.append(writer)
         writer.write("\r\n".join((f"GET {target} HTTP/1.1", "Host: 127.0.0.1", *fields, "", "")).encode())
         status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         return int(status.split()[1]), dict(line.lower().split(": ", 1) for line in lines if line), reader
@@ -70,6 +73,13 @@ async def next_event(reader: asyncio.StreamReader) -> Event | None:
             return Event(mark, **json.loads(line[6:]))
 
 
+async def some_event(reader: asyncio.StreamReader) -> Event:
+    """The next one, which has to be there."""
+    event = await next_event(reader)
+    assert event is not None
+    return event
+
+
 Start = Callable[..., Awaitable[World]]
 
 
@@ -86,11 +96,15 @@ async def start() -> AsyncIterator[Start]:
         site = pages(Metrics(), lambda: {"status": "ok"}, traffic)
         server = Server(nothing, asgi=site, trace=trace, limits=limits)
         server.farewell.append(traffic.close)
-        worlds.append(World(server, trace, traffic, (await server.start("127.0.0.1", 0))[0]))
+        ended: list[RequestRecord] = []
+        trace.listen_requests(lambda records: ended.extend(one for one in records if "/live/" in one.answered.target))
+        worlds.append(World(server, trace, traffic, (await server.start("127.0.0.1", 0))[0], ended, []))
         return worlds[-1]
 
     yield begin
     for world in worlds:
+        for client in world.clients:
+            client.close()
         await world.server.stop(5)
 
 
@@ -99,30 +113,21 @@ async def test_events_come_as_they_happen(start: Start) -> None:
     status, fields, reader = await world.get("/live/events")
     assert (status, fields["content-type"]) == (200, "text/event-stream; charset=utf-8")
     assert fields["cache-control"] == "no-store"
-    assert await next_event(reader) == Event((await world.traffic.after(0)) and f"{_boot(world)}-0", [], 0)
+    assert await next_event(reader) == Event("b007-0", [], 0)
     world.tell("/simple/one/", outcome="miss", route="direct (x)")
-    event = await next_event(reader)
-    assert event is not None
+    event = await some_event(reader)
     assert event.targets == ["/simple/one/"]
     assert event.entries[0]["tool"] == "pip"
     assert event.entries[0]["route"] == "direct (x)"
     world.tell("/simple/two/", status=403, reason="pipway: no")
-    event = await next_event(reader)
-    assert event is not None
+    event = await some_event(reader)
     assert (event.targets, event.entries[0]["reason"]) == (["/simple/two/"], "pipway: no")
-
-
-def _boot(world: World) -> str:
-    return _BOOTS[world.address]
-
-
-_BOOTS: dict[tuple[str, int], str] = {}
 
 
 @pytest.fixture(autouse=True)
 def one_boot(monkeypatch: pytest.MonkeyPatch) -> None:
     """The word before the numbers is the same in every server of these tests, unless a test says otherwise."""
-    monkeypatch.setattr(live.secrets, "token_hex", lambda size: "b007")
+    monkeypatch.setattr("pipway.web.live.secrets.token_hex", lambda size: "b007")
 
 
 async def test_a_broken_stream_goes_on_where_it_was(start: Start) -> None:
@@ -135,10 +140,10 @@ async def test_a_broken_stream_goes_on_where_it_was(start: Start) -> None:
     assert event == Event("b007-3", event.entries if event else [], 0)
     assert event.targets == ["/two", "/three"]
     _, _, reader = await world.get("/live/events?after=b007-2")
-    assert (event := await next_event(reader)) is not None
+    event = await some_event(reader)
     assert event.targets == ["/three"]
     _, _, reader = await world.get("/live/events?after=b007-1", "Last-Event-ID: b007-3")
-    assert (event := await next_event(reader)) is not None
+    event = await some_event(reader)
     assert event.targets == [], "what the browser remembers is newer than what the page said"
 
 
@@ -148,7 +153,7 @@ async def test_a_stream_of_another_start_begins_anew(start: Start) -> None:
         world.tell(f"/{name}")
     for mark in ("dead-1", "b007-x", "b007-" + "9" * 400, "nonsense"):
         _, _, reader = await world.get("/live/events", f"Last-Event-ID: {mark}")
-        assert (event := await next_event(reader)) is not None
+        event = await some_event(reader)
         assert event.targets == ["/one", "/two"], mark
 
 
@@ -163,7 +168,7 @@ async def test_the_latest_ones_can_be_had_first(start: Start) -> None:
         ("last=99", [f"/{n}" for n in range(9)]),
     ):
         _, _, reader = await world.get(f"/live/events?{query}")
-        assert (event := await next_event(reader)) is not None
+        event = await some_event(reader)
         assert event.targets == targets
 
 
@@ -196,7 +201,7 @@ async def test_the_server_filters(start: Start) -> None:
     }
     for query, targets in cases.items():
         _, _, reader = await world.get(f"/live/events?last=9&{query}")
-        assert (event := await next_event(reader)) is not None
+        event = await some_event(reader)
         assert event.targets == targets, query
         _, _, reader = await world.get(f"/live/har?{query}", "Connection: close")
         urls = [entry["request"]["url"] for entry in json.loads(await reader.read())["log"]["entries"]]
@@ -230,32 +235,26 @@ async def test_streams_end_in_order_when_the_server_stops(start: Start) -> None:
 async def test_a_slow_reader_is_dropped_and_costs_nothing(start: Start) -> None:
     """Others see everything meanwhile; nothing is kept for it but its place."""
     world = await start(Limits(stall_seconds=0.5))
-    slow = socket.create_connection(world.address)
+    slow = socket.socket()
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow.connect(world.address)
     slow.sendall(b"GET /live/events HTTP/1.1\r\nHost: x\r\n\r\n")
     _, _, quick = await world.get("/live/events")
     await next_event(quick)
-    long = "/" + "x" * 1900
-    seen, until = 0, time.monotonic() + 20
-    while any(record.answered.target == "/live/events" for record in ENDED) is False and time.monotonic() < until:
+    told = seen = 0
+    while not world.ended:
         for _ in range(100):
-            world.tell(long)
-        event = await next_event(quick)
-        assert event is not None
+            world.tell("/" + "x" * 1900)
+        told += 100
+        event = await some_event(quick)
         seen += len(event.entries) + event.skipped
-        ENDED.extend(_ended(world))
-    assert [record.answered.outcome for record in ENDED] == ["error"]
+        assert told < 100_000, "it was never dropped"
+    assert [record.answered.outcome for record in world.ended] == ["error"]
+    while seen < told:
+        event = await some_event(quick)
+        seen += len(event.entries) + event.skipped
     assert len(world.traffic) <= 2000
     slow.close()
-    ENDED.clear()
-
-
-ENDED: list[RequestRecord] = []
-
-
-def _ended(world: World) -> list[RequestRecord]:
-    found = [*getattr(world.trace, "_batch", [])]
-    return [record for record in found if record.answered.target == "/live/events"]
 
 
 async def test_streams_are_bounded(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipway.trace import Answered, RequestRecord, Trace
+from pipway.trace import Answered, Details, RequestRecord, Trace
 from pipway.web.metrics import Metrics, kind_of
 
 
@@ -118,3 +118,35 @@ def test_two_registries_do_not_share() -> None:
     first.requests([record()])
     assert value(first, "pipway_sent_bytes_total", kind="page") == 10
     assert not any(name == "pipway_sent_bytes_total" for name, _ in samples(second))
+
+
+def test_traffic_is_counted_by_face_tool_outcome_and_route() -> None:
+    """The same dimensions as `/live`."""
+    metrics = Metrics()
+    one = record("/simple/demo/", outcome="miss")
+    by_parent = Details(0.1, "http://proxy.example:3128 (PIPWAY_PARENT)")
+    direct = Details(0.1, "direct (nothing says otherwise)")
+    metrics.requests([record(), record(), one._replace(details=by_parent), one._replace(details=direct)])
+    metrics.requests(
+        [record("files.example:443", method="CONNECT", outcome="tunnel", client="")._replace(details=direct)]
+    )
+    metrics.requests([record("a.example:1", method="SOCKS5", status=403, client="")._replace(details=Details(0.1))])
+    metrics.requests([record()._replace(details=direct)])
+    name = "pipway_traffic_total"
+    assert value(metrics, name, face="index", tool="pip", outcome="hit", route="none") == 3
+    assert value(metrics, name, face="index", tool="pip", outcome="miss", route="http") == 1
+    assert value(metrics, name, face="index", tool="pip", outcome="miss", route="direct") == 1
+    assert value(metrics, name, face="forward", tool="other", outcome="tunnel", route="direct") == 1
+    assert value(metrics, name, face="socks", tool="other", outcome="refused", route="none") == 1
+    assert value(metrics, "pipway_traffic_bytes_total", face="index", tool="pip", outcome="hit", route="none") == 30
+
+
+def test_dimensions_are_bounded_whatever_clients_send() -> None:
+    metrics = Metrics()
+    for number in range(3000):
+        client, target = f"tool{number}/{number}", f"host{number}.example:{number}"
+        one = record(target, method=f"M{number}", outcome=f"o{number}", client=client, status=200 + number % 400)
+        metrics.requests([one._replace(details=Details(0.1, f"way{number} (x)"))])
+    labels = {labels for name, labels in samples(metrics) if name == "pipway_traffic_total"}
+    assert len(labels) <= 5
+    assert {dict(each)["tool"] for each in labels} == {dict(each)["face"] for each in labels} == {"other"}

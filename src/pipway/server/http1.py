@@ -282,7 +282,8 @@ class Http1(asyncio.Protocol):
         finally:
             self._exchange = None
             if exchange.takeover is None:
-                self._ended(close=exchange.close)
+                # An answer that began before the server was told to stop could not say that it is the last.
+                self._ended(close=exchange.close or (self.shared.stopping and not self._buffer))
             else:
                 self._hand_over(exchange.takeover)
 

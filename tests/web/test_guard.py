@@ -82,6 +82,17 @@ async def test_installers_come_under_any_name(path: str) -> None:
     assert await status(ask(path, host="host.docker.internal:3141")) == 200
 
 
+@pytest.mark.parametrize("path", INDEX)
+async def test_browsers_get_the_index_under_our_names_only(path: str) -> None:
+    """A rebound page asks its own origin: no Origin, no fetch metadata, but a language; internal names are in there."""
+    browser = {"accept_language": "en", "user_agent": "Mozilla/5.0"}
+    assert await status(ask(path, host="evil.example:3141", **browser)) == 421
+    assert await status(ask(path, host="localhost:3141", **browser)) == 200
+    assert await status(ask(path, host="localhost:3141", sec_fetch_site="cross-site", sec_fetch_dest="script")) == 403
+    assert await status(ask(path, host="localhost:3141", origin="https://evil.example")) == 403
+    assert await status(ask(path, host="localhost:3141", sec_fetch_site="none", **browser)) == 200
+
+
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=60))
 def test_no_host_breaks_it(host: str) -> None:
     request = ask("/", host=host)

@@ -130,7 +130,7 @@ class Access:
         NETWORKS, (), "Addresses and networks that may connect, beside this machine; none means all."
     )
     hosts: tuple[str, ...] = _setting(
-        WORDS, (), "Names, beside localhost, under which browsers may open the pages for people."
+        WORDS, (), "Names of this server, beside localhost and its host name, under which browsers are served."
     )
 
 

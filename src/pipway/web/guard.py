@@ -22,6 +22,10 @@ _SAFE = frozenset(("GET", "HEAD"))
 _CHANGING = frozenset(("PUT", "PATCH", "DELETE"))
 
 
+#: What browsers send and installers do not. A script can change the language that is asked for, but not take it away.
+_BROWSERS = frozenset((b"accept-language", b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest"))
+
+
 class Doorkeeper(Protocol):
     """Decides by a login; `access.Access` conforms."""
 
@@ -46,20 +50,25 @@ class Guard:
         self._names = frozenset(name.lower().rstrip(".") for name in names)
 
     def installer(self, request: Request) -> None:
-        """`/simple/` and `/files/`, under whatever name installers reach us. LoginNeeded."""
+        """`/simple/` and `/files/`: under whatever name installers reach us, for browsers as pages. As `page`."""
+        if any(name in _BROWSERS for name, _ in request.headers):
+            self._borders(request)
         if self._asks:
             self._doorkeeper.enter(request.header(b"authorization"))
 
     def page(self, request: Request) -> None:
         """Everything else. ProtocolError, Refused, LoginNeeded."""
-        host = request.header(b"host") or ""
-        if host and not self._is_ours(host):
-            raise _wrong_name(host)
-        self._same_site(request, host)
+        self._borders(request)
         if request.method in _SAFE:
             self._doorkeeper.enter(request.header(b"authorization"))
         else:
             self._changing(request)
+
+    def _borders(self, request: Request) -> None:
+        host = request.header(b"host") or ""
+        if host and not self._is_ours(host):
+            raise _wrong_name(host)
+        self._same_site(request, host)
 
     def _is_ours(self, authority: str) -> bool:
         name = _host(authority)

@@ -34,6 +34,7 @@ class Scouted:
         self.hosts = hosts
         self.fails = fails
         self.asked = 0
+        self.events: list[str] = []
 
     @property
     def parts(self) -> Sequence[Any]:
@@ -53,7 +54,10 @@ class Scouted:
 async def made(values: Settings, *, fails: bool = False) -> tuple[Authority, IndexHosts, Scouted]:
     hosts = await interception.hosts_of(values, [("main", INDEX)])
     upstream = Scouted(hosts, fails=fails)
-    return await interception.authority_for(values, hosts, upstream), hosts, upstream  # type: ignore[arg-type]
+    trace = Trace()
+    trace.listen(lambda name, facts: upstream.events.append(name))
+    authority = await interception.authority_for(values, hosts, upstream, trace)  # type: ignore[arg-type]
+    return authority, hosts, upstream
 
 
 async def page(request: Request, origin: str) -> Answer | None:
@@ -74,7 +78,7 @@ async def test_the_authority_speaks_for_index_and_file_hosts(tmp_path: Path) -> 
     assert wants("files.example", 443)
     assert not wants("files.example", 8443)
     assert not wants("below.files.example", 443), "covered, but nobody's host"
-    assert upstream.asked == 1
+    assert (upstream.asked, upstream.events) == (1, [])
     (tmp_path / "hosts").unlink()
     authority, hosts, again = await made(settings(tmp_path))
     assert again.asked == 0
@@ -83,7 +87,8 @@ async def test_the_authority_speaks_for_index_and_file_hosts(tmp_path: Path) -> 
 
 async def test_made_while_the_upstream_is_down_it_covers_the_index_alone(tmp_path: Path) -> None:
     """And what pages teach later waits for a person."""
-    authority, hosts, _ = await made(settings(tmp_path), fails=True)
+    authority, hosts, upstream = await made(settings(tmp_path), fails=True)
+    assert upstream.events == ["intercept.incomplete"]
     hosts.learn("https://files.example/")
     assert not built(settings(tmp_path), hosts, authority).wants("files.example", 443)
     authority.prepare(interception.wanted(settings(tmp_path), hosts))
@@ -136,6 +141,25 @@ async def test_off_it_answers_absolute_form_alone(tmp_path: Path) -> None:
     assert not off.wants("index.example", 443)
     assert (await off.answer(Request("GET", b"/simple/", "/simple/", "", ()), "https://index.example")).status == 200
     assert not (tmp_path / "ca").exists()
+
+
+@pytest.mark.parametrize("origin", ["http://deb.example", "http://index.example", "https://index.example:8443"])
+async def test_no_index_is_asked_for_a_file_of_another_site(tmp_path: Path, origin: str) -> None:
+    """Its name may be that of a project: apt's files look so, and must come also while the index is down."""
+    asked: list[str] = []
+
+    async def index(request: Request, origin: str) -> Answer | None:
+        asked.append(request.path)
+        raise Unavailable("down", "nobody there")
+
+    values = settings(tmp_path)
+    hosts = await interception.hosts_of(values, [("main", INDEX)])
+    made = interception.build(values, hosts, None, index, Trace())
+    file = Request("GET", b"/pool/leaf-1.deb", "/pool/leaf-1.deb", "", ())
+    assert await made.answer(file, origin) is None
+    assert not asked
+    with pytest.raises(Unavailable):
+        await made.answer(file, "https://index.example")
 
 
 async def test_offline_nothing_is_sent_on_to_an_index(tmp_path: Path) -> None:

@@ -238,7 +238,7 @@ async def _interception(settings: Settings, indexes: _Indexes, trace: Trace) -> 
     authority = None
     if settings.intercept.enabled:
         await indexes.warm()
-        authority = await interception.authority_for(settings, indexes.hosts, indexes.source)
+        authority = await interception.authority_for(settings, indexes.hosts, indexes.source, trace)
     by_origin = _identified(settings, indexes.by_origin.answer)
     return interception.build(settings, indexes.hosts, authority, by_origin, trace)
 

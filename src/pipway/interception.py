@@ -28,6 +28,8 @@ from pipway.upstreams import Address, upstreams
 from pipway.wire.answer import Answer, Request
 from pipway.wire.problem import problem
 
+Opened = tuple[Authority, IndexHosts]
+
 _SCOUT_SECONDS = 10.0  # once in the life of an authority
 
 #: HOST or HOST:PORT of a setting, an IPv6 address in brackets where a port follows.
@@ -52,15 +54,19 @@ async def hosts_of(settings: Settings, addresses: Iterable[tuple[str, Address]])
     return hosts
 
 
-async def authority_for(settings: Settings, hosts: IndexHosts, upstream: Upstream) -> Authority:
+async def authority_for(settings: Settings, hosts: IndexHosts, upstream: Upstream, trace: Trace) -> Authority:
     """The authority of the data folder, made now if there is none yet.
 
     UsageError when it cannot be used. What the file hosts are is asked of the upstream then, so that the authority may
     speak for them: one that is made while the upstream does not answer covers the index hosts alone.
     """
     authority = Authority(settings.data)
-    if authority.current is None:
-        await _look_around(settings, upstream)
+    if authority.current is None and not await _look_around(settings, upstream):
+        trace.emit(
+            "intercept.incomplete",
+            why="the authority is made now, and not every upstream showed where its files are",
+            fix="once they answer, and before clients trust it: pipway ca rotate --now",
+        )
     made = authority.ensure(wanted(settings, hosts))
     for name in set(made.names) - set(hosts.names):  # learned by a run whose memory of it was lost
         hosts.learn(f"https://{f'[{name}]' if ':' in name else name}/")
@@ -81,8 +87,10 @@ def build(
         return hosts.secure(host, port) and not _passes(settings, host, port)
 
     async def answer(request: Request, origin: str) -> Answer | None:
+        if not hosts.knows(origin):  # whatever its files are called: no index is asked for some other site's
+            return None
         found = await by_origin(request, origin)
-        if found is None and settings.offline and hosts.knows(origin):
+        if found is None and settings.offline:
             error = Unavailable(
                 "offline", f"{origin} is not asked: this server is offline", fix="start it without --offline"
             )
@@ -110,10 +118,15 @@ def _target(text: str) -> tuple[str, int | None]:
     return normal(found["host"]), int(found["port"]) if found["port"] else None
 
 
-async def opened(settings: Settings, environ: Mapping[str, str]) -> tuple[Authority, IndexHosts]:
+async def opened(settings: Settings, environ: Mapping[str, str], trace: Trace) -> Opened:
     """The authority, as the server would make it, and the hosts that are known; without a server."""
     async with _reached(settings, environ) as (upstream, hosts):
-        return await authority_for(settings, hosts, upstream), hosts
+        return await authority_for(settings, hosts, upstream, trace), hosts
+
+
+async def kept(settings: Settings) -> Opened:
+    """The authority as it is, perhaps none, and the hosts that are known; nobody is asked."""
+    return Authority(settings.data), await hosts_of(settings, upstreams(settings))
 
 
 async def replaced(settings: Settings, environ: Mapping[str, str]) -> Identity:
@@ -138,8 +151,9 @@ async def _reached(settings: Settings, environ: Mapping[str, str]) -> AsyncItera
         )
 
 
-async def _look_around(settings: Settings, upstream: Upstream) -> None:
+async def _look_around(settings: Settings, upstream: Upstream) -> bool:
     if not settings.offline:
         with suppress(TimeoutError):
             async with asyncio.timeout(_SCOUT_SECONDS):
-                await scout(upstream)
+                return await scout(upstream)
+    return False

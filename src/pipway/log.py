@@ -48,7 +48,7 @@ _DEBUG |= {
 #: The last word of an event's name says how bad it is; without one of these it is information.
 _LEVEL_OF_LAST = {
     **dict.fromkeys(("failed", "retry", "stale", "unstored", "opened", "resumed", "impossible"), "warning"),
-    **dict.fromkeys(("distrusted", "uncovered"), "warning"),
+    **dict.fromkeys(("distrusted", "uncovered", "incomplete"), "warning"),
     **dict.fromkeys(("mismatch", "quarantined", "rebuilt", "broken", "error"), "error"),
 }
 

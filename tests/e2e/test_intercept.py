@@ -459,6 +459,14 @@ def test_ca_verbs(place: Scene) -> None:
             command, env=neutral_environment() | variables, capture_output=True, text=True, timeout=60, check=False
         )
 
+    none = pipway("show")
+    assert none.returncode == 2
+    assert "pipway ca export" in none.stderr
+    place.upstream.down()
+    assert "rotate --now" in pipway("export").stderr  # made blindly: it speaks for the index alone
+    place.upstream.up()
+    again = pipway("rotate", "--now")
+    assert again.returncode == 0, again.stderr
     shown = pipway("show")
     assert shown.returncode == 0, shown.stderr
     assert "index.example, files.example" in shown.stdout

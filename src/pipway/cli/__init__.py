@@ -26,7 +26,7 @@ VERBS = {
     "cache": "Look into what is stored, verify it, make room.",
     "access": "Make, list and remove the tokens that let clients in.",
     "credentials": "Keep, test and change the logins to parent proxies.",
-    "ca": "Show, export and rotate the authority that interception signs with.",
+    "ca": "Show, export and rotate the certificate authority.",
     "live": "Follow the requests of the server that runs.",
     "route": "Show which way a host is reached, hop by hop, and why.",
 }

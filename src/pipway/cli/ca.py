@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,12 +19,13 @@ from pipway import interception
 from pipway.cli.bundle import write
 from pipway.errors import UsageError
 from pipway.settings import Settings, load
+from pipway.trace import Trace
 
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Show, export and rotate the authority that interception signs with.",
+    help="Show, export and rotate the certificate authority.",
 )
 
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The settings file of the server.")]
@@ -66,7 +68,7 @@ def export(
 ) -> None:
     """Write what clients shall trust: the certificate, and the successor's. Makes the authority if there is none."""
     settings = _settings(config, data)
-    authority, _ = asyncio.run(interception.opened(settings, os.environ))
+    authority, _ = _opened(settings)
     if full:
         if file is None:
             raise UsageError("export-where", "--full needs a file to write", fix="pipway ca export --full FILE")
@@ -101,7 +103,7 @@ def rotate(
         )
         typer.echo("pipway ca export")
         return
-    authority, hosts = asyncio.run(interception.opened(settings, os.environ))
+    authority, hosts = _opened(settings)
     assert authority.current is not None
     successor = authority.prepare([*authority.current.names, *interception.wanted(settings, hosts)])
     assert authority.takes_over is not None
@@ -113,10 +115,24 @@ def _settings(config: Path | None, data: str | None) -> Settings:
     return load(config=config, environ=os.environ, arguments={"data": data} if data else {})
 
 
+def _opened(settings: Settings) -> interception.Opened:
+    """With the authority made if there is none, and a remark when it is made blindly."""
+    trace = Trace()
+    trace.listen(lambda name, facts: _remark(facts) if name == "intercept.incomplete" else None)
+    return asyncio.run(interception.opened(settings, os.environ, trace))
+
+
+def _remark(facts: Mapping[str, Any]) -> None:
+    typer.echo(f"Remark: {facts['why']}. {facts['fix']}", err=True)
+
+
 def _facts(settings: Settings) -> dict[str, Any]:
-    authority, hosts = asyncio.run(interception.opened(settings, os.environ))
+    authority, hosts = asyncio.run(interception.kept(settings))
     current, successor, takes_over = authority.current, authority.successor, authority.takes_over
-    assert current is not None
+    if current is None:
+        raise UsageError(
+            "ca-missing", f"there is no certificate authority in {settings.data}", fix="run `pipway ca export`"
+        )
     return {
         "name": current.name,
         "sha256": current.fingerprint,

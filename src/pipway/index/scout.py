@@ -19,17 +19,21 @@ _PAGES = 4  # looked at for one that has files
 _FIRST = NormalizedName("pip")
 
 
-async def scout(upstream: Upstream) -> None:
-    """Ask each single upstream for a page with files on it."""
-    for part in upstream.parts:
-        try:
-            if await _has_files(part, _FIRST):
-                continue
-            async for name in _names(part):
-                if await _has_files(part, name):
-                    break
-        except PipwayError:
-            continue
+async def scout(upstream: Upstream) -> bool:
+    """Ask each single upstream for a page with files on it; whether each of them showed one."""
+    return all([await _shown(part) for part in upstream.parts])
+
+
+async def _shown(part: Upstream) -> bool:
+    try:
+        if await _has_files(part, _FIRST):
+            return True
+        async for name in _names(part):
+            if await _has_files(part, name):
+                return True
+    except PipwayError:
+        pass
+    return False
 
 
 async def _has_files(part: Upstream, name: NormalizedName) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import random
 import ssl
 import tempfile
 import time
@@ -41,6 +42,7 @@ class Canned:
     fields: Fields = ((b"x-from", b"beyond"), (b"connection", b"x-hop"), (b"x-hop", b"1"))
     length: int | None = 6
     switched: Far | None = None
+    ready: bool = False
     body: bytes = b"beyond"
     closed: bool = False
 
@@ -623,6 +625,34 @@ async def test_tls_that_is_none_ends_with_an_alert(scene: Scene) -> None:
     assert (await reader.read())[:1] == b"\x15"
     await closed(writer)
     assert only(await scene.ask(LAST)).status == 200
+
+
+async def test_broken_handshakes_and_records_harm_nobody(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """Flipped, cut and repeated bytes, before and after the handshake: the connection ends, the server does not."""
+    chance = random.Random(20261121)
+    for number in range(120):
+        client = Client(scene.trusting())
+        hello = client.hello()
+        if number % 2:
+            reader, writer = await scene.connect(early=hello)
+            await client.finish(reader, writer, 65536)
+            client.tls.write(ASK)
+            await client.send(writer, 65536)
+            spoilt = bytearray(chance.randbytes(chance.randrange(1, 400)))
+        else:
+            reader, writer = await scene.connect()
+            spoilt = bytearray(hello)
+            for _ in range(chance.randrange(1, 6)):
+                spoilt[chance.randrange(1, len(spoilt))] = chance.randrange(256)
+            del spoilt[chance.randrange(1, len(spoilt) + 1) :]
+        writer.write(bytes(spoilt))
+        writer.write_eof()
+        with contextlib.suppress(ConnectionError):
+            await asyncio.wait_for(reader.read(), 10)
+        await closed(writer)
+    assert only(await scene.ask(LAST)).status == 200
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
+    await until(lambda: not scene.world.server._shared or not scene.world.server._shared.guests)
 
 
 async def test_a_client_that_says_nothing_or_half_a_hello_is_dropped(make: Make) -> None:

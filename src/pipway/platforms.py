@@ -77,7 +77,7 @@ def memory_file() -> int | None:
 
 
 def open_files() -> int:
-    """How many files and sockets this process may have open at most; it may from now on. Thousands where nobody says."""
+    """How many files and sockets this process may have open at most, from now on. Thousands where nobody says."""
     if sys.platform == "win32":
         return 8192
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -216,3 +216,10 @@ else:
         except BlockingIOError:
             return False
         return True
+
+
+def hold_standard_streams() -> None:
+    """Where one is closed, its number would go to a socket of ours, which uvloop does not survive."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)

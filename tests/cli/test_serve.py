@@ -79,8 +79,9 @@ def test_an_argument_can_switch_off_what_a_file_switches_on(tmp_path: Path) -> N
         assert json.load(answer)["offline"] is False
 
 
-def test_a_ready_line_that_nobody_reads_does_no_harm(tmp_path: Path) -> None:
-    """Whoever started it may have closed the pipe; the server stays and still ends with 0."""
+@pytest.mark.parametrize("streams", ["", ">&- 2>&- <&-"], ids=["broken", "closed"])
+def test_a_ready_line_that_nobody_reads_does_no_harm(tmp_path: Path, streams: str) -> None:
+    """Whoever started it may have closed the pipe, or all of its streams; the server stays and still ends with 0."""
     reader, writer = os.pipe()
     os.close(reader)
     with socket.socket() as probe:
@@ -89,7 +90,8 @@ def test_a_ready_line_that_nobody_reads_does_no_harm(tmp_path: Path) -> None:
     log = tmp_path / "log"
     command = [sys.executable, "-m", "pipway", "serve", "--data", str(tmp_path / "data"), "--listen"]
     with log.open("w") as errors:
-        process = subprocess.Popen([*command, f"127.0.0.1:{port}"], stdout=writer, stderr=errors)
+        shell = ["sh", "-c", f'exec "$@" {streams}', "sh", *command, f"127.0.0.1:{port}"]
+        process = subprocess.Popen(shell, stdout=writer, stderr=errors)
     os.close(writer)
     with process:
         try:

@@ -81,12 +81,12 @@ def _run(
 ) -> int:
     from pipway.cli.child import attend, found
     from pipway.cli.nearby import running
-    from pipway.cli.serve import _ask as ask
+    from pipway.cli.serve import ask
     from pipway.clients.environment import changes
-    from pipway.platforms import open_files_limit
+    from pipway.platforms import hold_standard_streams, open_files_limit
     from pipway.settings import load
 
-    _hold_standard_streams()
+    hold_standard_streams()
     files = open_files_limit()
     program = found(command[0], os.environ)  # before anything is started for it
     settings = load(config=config, environ=os.environ, arguments=given)
@@ -124,13 +124,6 @@ def _print_environment(config: Path | None, form: Form, via: str, keep: Sequence
     wanted = changes(server.offer(via), os.environ, keep=keep)
     _say(wanted.remarks)
     print("\n".join(FORMS[form](wanted)))
-
-
-def _hold_standard_streams() -> None:
-    """Where one is closed, its number would go to a socket of ours. What is opened instead is not inherited."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(descriptor)
 
 
 def _say(lines: Sequence[str]) -> None:

@@ -66,13 +66,14 @@ def _run(config: Path | None, arguments: dict[str, Any]) -> int:
     from pipway import app as application
     from pipway import platforms, settings
 
+    platforms.hold_standard_streams()
     loaded = settings.load(config=config, environ=os.environ, arguments=arguments)
-    typed = _ask(loaded) if sys.stdin is not None and sys.stdin.isatty() else {}
+    typed = ask(loaded) if sys.stdin is not None and sys.stdin.isatty() else {}
     with asyncio.Runner(loop_factory=platforms.loop_factory()) as runner:
         return runner.run(application.serve(loaded, ready=_announce, typed=typed))
 
 
-def _ask(settings: Any) -> dict[str, str]:
+def ask(settings: Any) -> dict[str, str]:
     """The passwords of parents' users that are kept nowhere, typed without echo; nothing typed is none."""
     import asyncio
     import os

@@ -126,8 +126,9 @@ class Client:
         Waits for the head of the final answer. Nothing is followed, decoded or added but a parent's login. Refused,
         Unavailable, BadUpstream, NoWayOut, UsageError, and what the request's body raises.
         """
-        self._emit("forward.request", Url.exact(request.url), method=request.method)
-        return await self._sender.send(request)
+        url = Url.exact(request.url)
+        self._emit("forward.request", url, method=request.method)
+        return await self._sender.send(request, url)
 
     @property
     def open_connections(self) -> int:

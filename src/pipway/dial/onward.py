@@ -143,6 +143,11 @@ class Passed:
         if exchange.reader.switched:
             self.switched = with_early(exchange.connection.keep(), exchange.reader.rest)
 
+    @property
+    def ready(self) -> bool:
+        """Whether the next piece of the body, or its end, is here already."""
+        return self._exchange.ready
+
     def chunks(self) -> AsyncIterator[bytes]:
         """The body, unframed and still coded as it was. Unavailable on truncation, reset or stall."""
         return _Pieces(self._exchange, self._patience)

@@ -78,6 +78,11 @@ class Exchange:
                     raise Unavailable("parent-reconnect", "the parent's refusal is too long to wait for its end")
                 await self._receive()
 
+    @property
+    def ready(self) -> bool:
+        """Whether the next piece, or the end, is here already."""
+        return bool(self._events) or self._over
+
     async def body(self, stall: float) -> bytes:
         """The next piece as it came, b"" at the end; at most `stall` seconds between two arrivals."""
         if self._failure is not None:

@@ -50,9 +50,8 @@ class Sender:
         self._take = take
         self._old: dict[str, None] = {}
 
-    async def send(self, request: Outgoing) -> Passed:
-        """Send, and wait for the answer's head. All of `http.Client.exchange`."""
-        url = Url.exact(request.url)
+    async def send(self, request: Outgoing, url: Url) -> Passed:
+        """Send to `url`, which is the request's, and wait for the answer's head. All of `http.Client.exchange`."""
         if own := {name for name, _ in request.fields} & _OWN:
             raise UsageError("bad-header", f"the client sets the header {min(own).decode()!r} itself")
         # What must not be done twice is not sent on a connection that may have died meanwhile.

@@ -9,6 +9,7 @@ import base64
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
 from pipway.dial.base import Target
@@ -81,7 +82,7 @@ class Url:
         found = _PARTS.fullmatch(text)
         if found is None:
             raise _bad("it is no absolute address, or has a user name, a fragment or a space")
-        return cls(cls.parse(found[1]).origin, found[2])
+        return cls(_origin(found[1]), found[2])
 
     @classmethod
     def parse(cls, text: str) -> Url:
@@ -105,6 +106,11 @@ class Url:
         query = f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
         userinfo, at, _ = parts.netloc.rpartition("@")
         return cls(origin, path + query, _basic(userinfo) if at else None)
+
+
+@lru_cache(maxsize=512)
+def _origin(text: str) -> Origin:
+    return Url.parse(text).origin
 
 
 def _host(host: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipway.errors import BadUpstream, LoginNeeded, PipwayError, ProtocolError, Unavailable
 from pipway.server.body import IncomingBody
 from pipway.server.exchange import Exchange, scrub
-from pipway.server.outlet import Outlet
+from pipway.server.outlet import SMALL, Outlet
 from pipway.server.outside import Caller, Far, Fields, Forwarded, Outside, Reply
 from pipway.server.shared import Shared
 from pipway.server.tunnel import Tunnel
@@ -301,16 +301,25 @@ class Forward(_Proxied):
             self.close = True  # HTTP/1.0: the end of the connection is the end of the body
         framed = framed and reply.length is None
         self.status, self.outcome = reply.status, "forward"
-        self.outlet.write(lines, self._end(reply.fields))
+        held = [lines, self._end(reply.fields)]  # leaves with what is here already: each write is a packet
         if not silent:
+            if not reply.ready:
+                await self._let_go(held)
             async for piece in reply.chunks():
-                self.outlet.write(*(chunked.frame(piece) if framed else (piece,)))
+                held += chunked.frame(piece) if framed else (piece,)
                 self.sent += len(piece)
-                if self.outlet.full:
-                    await self.outlet.drain()
+                if len(piece) > SMALL or not reply.ready:
+                    await self._let_go(held)
             if framed:
-                self.outlet.write(chunked.LAST)
-        await self.outlet.drain()
+                held.append(chunked.LAST)
+        await self._let_go(held)
+
+    async def _let_go(self, held: list[bytes]) -> None:
+        if held:
+            self.outlet.write(*held)
+            held.clear()
+        if self.outlet.full:
+            await self.outlet.drain()
 
     def _end(self, fields: Fields) -> bytes:
         """The end of the head. RFC 9110 §6.6.1: the origin's Date stays, and ours is for where it said none."""

@@ -295,8 +295,6 @@ class Http1(asyncio.Protocol):
         self._outlet.lost()
         take(self._transport, early)
         self.shared.leave(self)
-        if self._half:  # its end came with the request; it is not told a second time
-            cast(asyncio.Protocol, self._transport.get_protocol()).eof_received()
 
     def _ended(self, *, close: bool) -> None:
         """An answer is complete: go on with the next request, or end."""

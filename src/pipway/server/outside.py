@@ -91,6 +91,10 @@ class Reply(Protocol):
     def switched(self) -> Far | None:
         """After 101: the stream, no longer HTTP (RFC 9110 §7.8)."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether the next piece of the body, or its end, is here already."""
+
     def chunks(self) -> AsyncIterator[bytes]:
         """The body, unframed and still coded as it was. Unavailable on truncation, reset or stall."""
 

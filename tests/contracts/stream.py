@@ -141,6 +141,39 @@ class StreamContract:
         with pytest.raises(OSError):
             await dialled.stream.write(b"x")
 
+    async def test_detached_it_gives_its_transport_and_what_was_read_away(self, dialled: Dialled) -> None:
+        await dialled.peer.send(b"early, " * 1000)
+        got = await dialled.stream.read(1)
+        detached = dialled.stream.detach()
+        assert detached is not None
+        await dialled.stream.aclose()  # does nothing any more
+        assert not dialled.stream.quiet
+        with pytest.raises(OSError):
+            await dialled.stream.read()
+        with pytest.raises(OSError):
+            await dialled.stream.write(b"x")
+        taker = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(taker)
+        detached.transport.set_protocol(protocol)
+        protocol.connection_made(detached.transport)
+        detached.transport.resume_reading()
+        got += detached.early
+        await dialled.peer.send(b"late")
+        dialled.peer.writer.close()
+        async with asyncio.timeout(10):
+            got += await taker.read()
+        assert got == b"early, " * 1000 + b"late"
+        detached.transport.abort()
+        if detached.ended is not None:
+            await detached.ended()
+
+    async def test_one_that_broke_is_not_detached_but_tells_how(self, dialled: Dialled) -> None:
+        dialled.peer.reset()
+        await until_loud(dialled.stream)
+        assert dialled.stream.detach() is None
+        with pytest.raises(OSError):
+            await read_all(dialled.stream)
+
     async def test_a_reset_ends_a_waiting_write(self, dialled: Dialled) -> None:
         writing = asyncio.create_task(dialled.stream.write(bytes(32 * MIB)))
         await asyncio.wait([writing], timeout=0.05)

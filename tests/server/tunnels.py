@@ -1,4 +1,4 @@
-"""A tunnel with both ends in the test's hand: a door that dials at once, a far listener, and sockets without asyncio."""
+"""A tunnel with both ends in the test's hand: a door that dials at once, a far listener, and bare sockets."""
 
 from __future__ import annotations
 
@@ -94,7 +94,8 @@ class Works:
     buffers: int | None = None  #: of each socket of the test, in bytes: a small one makes back-pressure come early
     detachable: bool = True
     early: bytes = b""  #: what the tunnel is told to have come behind the request
-    context: ssl.SSLContext | None = None  #: TLS to the far side, which the test then speaks itself
+    target: tuple[str, int] | None = None  #: somewhere else than `inside`
+    context: ssl.SSLContext | None = None  #: TLS to the far side
     made: asyncio.Queue[Tunnel] = field(default_factory=asyncio.Queue)
     sockets: list[socket.socket] = field(default_factory=list)  #: closed at the end, whatever happens
 
@@ -108,6 +109,14 @@ class Works:
         self.sockets += (client, far)
         return Ends(client, far, await self.made.get())
 
+    async def enter(self) -> socket.socket:
+        """The client's end of a tunnel to `target`."""
+        client = self._socket()
+        self.sockets.append(client)
+        await asyncio.get_running_loop().sock_connect(client, self.door)
+        await self.made.get()
+        return client
+
     def _socket(self) -> socket.socket:
         sock = socket.socket()
         sock.setblocking(False)
@@ -118,7 +127,7 @@ class Works:
 
     async def dial(self, transport: asyncio.Transport) -> None:
         """What forward and socks do."""
-        stream: Stream = await Direct().dial(Target(*self.inside.getsockname()[:2]))
+        stream: Stream = await Direct().dial(Target(*(self.target or self.inside.getsockname()[:2])))
         if self.context is not None:
             stream = await stream.start_tls(self.context, "files.example")
         far = stream if self.detachable else Undetachable(stream)
@@ -127,9 +136,15 @@ class Works:
 
     async def over(self) -> None:
         """Until every tunnel has ended."""
-        async with asyncio.timeout(30):
-            while self.shared.guests or self.shared.tasks:
-                await asyncio.sleep(0.005)
+        deadline = monotonic() + 20
+        while self.shared.guests or self.shared.tasks:
+            assert monotonic() < deadline, [(guest, _told(guest)) for guest in self.shared.guests]
+            await asyncio.sleep(0.005)
+
+
+def _told(tunnel: object) -> list[dict[str, object]]:
+    sides = getattr(tunnel, "_sides", ())
+    return [{key: value for key, value in vars(side).items() if not key.startswith("_")} for side in sides]
 
 
 class _Door(asyncio.Protocol):
@@ -236,7 +251,6 @@ class Actor:
             await asyncio.sleep(0)
 
     async def _write(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             for _ in range(self._chance.randrange(6)):
                 await self._rest()
@@ -260,7 +274,6 @@ class Actor:
             self.finished = True
         except OSError:
             self.broken = True
-        assert loop.is_running()
 
     async def _read(self) -> None:
         try:

@@ -34,7 +34,7 @@ class Watcher(Protocol):
     def lost(self, side: Side) -> None:
         """Its connection is no more; `eof` tells whether it had ended properly before. Called exactly once."""
 
-    def refused(self, side: Side) -> None:
+    def refused(self, side: Side, error: Exception) -> None:
         """It takes no more bytes."""
 
     def room(self, side: Side) -> None:
@@ -55,6 +55,7 @@ class Side:
         self.full = False  #: some of what was sent waits in user space
         self.eof = False  #: it has sent its last byte
         self.refuses = False  #: nothing more can be sent to it; what the other side says is thrown away
+        self.said_all = False  #: refuses, but had ended before
         self.gone = False  #: its connection is no more
         self.doomed = False  #: to be reset as soon as it has got everything
 
@@ -215,8 +216,8 @@ class PlainSide(SocketSide, asyncio.BufferedProtocol):
                 sent = os.write(self.descriptor, data)
             except (BlockingIOError, InterruptedError):
                 sent = 0
-            except OSError:
-                self.watcher.refused(self)
+            except OSError as error:
+                self.watcher.refused(self, error)
                 return
             if sent == len(data):
                 return
@@ -295,9 +296,9 @@ class StreamSide(Side):
                 await self._far.write(self._waiting.popleft())
             if self._finishing:
                 await self._far.write_eof()
-        except (OSError, PipwayError):
+        except (OSError, PipwayError) as error:
             self._waiting.clear()
-            self.watcher.refused(self)
+            self.watcher.refused(self, error)
         self.full = False
         if self._closing:
             self._end()

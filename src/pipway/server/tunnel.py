@@ -105,19 +105,25 @@ class Tunnel:
             return
         side.eof = True
         other = side.other
-        if side.refuses and not side.gone:  # what it did not take must not pass for taken
+        if side.refuses and not side.gone:
             side.reset()
-            self._doom(other)
+            if not side.said_all:
+                self._doom(other)
         elif other.eof or other.gone or side.gone:
             self._close()
         else:
             other.finish()
+            self.deadline = min(self.deadline, monotonic() + self._allowed() / _LOOKS)
 
-    def refused(self, side: Side) -> None:
-        """It takes no more. What it has said still counts, so it is read to its end."""
+    def refused(self, side: Side, error: Exception) -> None:
+        """It takes no more. What it has said still counts, so it is read to its end.
+
+        That end is its own word only if it came before the reset. Linux says EPIPE then, and else ECONNRESET, and
+        having said so shows every reset as an end.
+        """
         if side.refuses:
             return
-        side.refuses = True
+        side.refuses, side.said_all = True, isinstance(error, BrokenPipeError)
         if side.eof:
             side.reset()
             return
@@ -132,7 +138,7 @@ class Tunnel:
         other = side.other
         if other.gone:
             self._over()
-        elif self._closing:
+        elif self._closing or other.doomed:
             pass
         elif not side.eof:
             self._doom(other)
@@ -149,7 +155,7 @@ class Tunnel:
         other = side.other
         assert isinstance(side, PlainSide)
         assert isinstance(other, PlainSide)
-        if other.full or other.refuses or side.eof or other.queued() or self._shared.splices >= MOST:
+        if other.full or other.refuses or side.eof or self._shared.splices >= MOST:
             return
         try:
             self._splices[side] = Splice(
@@ -183,7 +189,7 @@ class Tunnel:
 
     def _splice_refused(self, side: Side, error: OSError) -> None:
         self._give_up_splice(side)
-        self.refused(side.other)
+        self.refused(side.other, error)
 
     # How it ends.
 
@@ -191,15 +197,15 @@ class Tunnel:
         """Both ways have ended: close behind what is queued."""
         self._closing = True
         for side in self._sides:
-            if not side.gone:
+            if not (side.gone or side.doomed):
                 side.close()
 
     def _doom(self, side: Side) -> None:
         """The other side broke: so does this one, once it has got everything that came before."""
         side.doomed = True
-        side.pause()
         if side.queued():
             self.deadline = 0.0  # look again at the next tick
+            side.resume()  # and notice if this one breaks, too: what it says is thrown away
         else:
             side.reset()
 

@@ -127,6 +127,9 @@ class Tunnel:
         if side.eof:
             side.reset()
             return
+        if side.other.refuses:
+            self.abort()
+            return
         self._give_up_splice(side.other)
         side.other.pause()
 

@@ -13,11 +13,15 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.web.asgi import call
+from tests.web.site import MemoryIndex, ask, demo_page
 
+from pipway.access import Access
 from pipway.server.limits import Limits
 from pipway.server.listener import Server
 from pipway.trace import Answered, Details, RequestRecord, Trace
 from pipway.web import live
+from pipway.web.app import Site
+from pipway.web.guard import Guard
 from pipway.web.metrics import Metrics
 from pipway.web.pages import pages
 from pipway.web.traffic import Traffic
@@ -336,3 +340,22 @@ async def test_head_ends_at_once() -> None:
     for path in ("/live", "/live/events", "/live/har"):
         assert (await call(app, path, method="HEAD")).status == 200
     assert (await call(app, "/live", method="POST")).status == 405
+
+
+@pytest.mark.parametrize("path", ["/live", "/live/events", "/live/har"])
+async def test_other_sites_do_not_look_on(path: str) -> None:
+    """DNS rebinding, and scripts of pages from elsewhere: traffic says much about who works on what."""
+    traffic = Traffic()
+    traffic.close()
+    index = MemoryIndex(demo_page())
+    access = Access()
+    site = Site(index, index.find, metrics=Metrics(), health=dict, guard=Guard(access), traffic=traffic)
+    for fields, status in (
+        ({"host": "rebound.example:3141"}, 421),
+        ({"host": "127.0.0.1:3141", "origin": "https://other.example"}, 403),
+        ({"host": "127.0.0.1:3141", "sec_fetch_site": "cross-site", "sec_fetch_mode": "cors"}, 403),
+    ):
+        answer = await site.answer(ask(path, **fields))
+        assert answer is not None
+        assert answer.status == status
+    assert await site.answer(ask(path, host="localhost:3141", sec_fetch_site="same-origin")) is None, "asgi answers"

@@ -85,12 +85,14 @@
   function start() {
     const query = new URLSearchParams(location.search);
     query.set("after", last);
-    source = new EventSource(`live/events?${query}`);
-    source.onmessage = take;
-    source.onerror = () => {
+    const mine = new EventSource(`live/events?${query}`);
+    mine.onmessage = take;
+    mine.onerror = () => {
       say("pipway does not answer; trying again.", "bad");
-      if (source.readyState === EventSource.CLOSED) setTimeout(start, 5000); // refused: the browser gave up
+      if (mine.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      setTimeout(() => { if (source === mine) start(); }, 5000);
     };
+    source = mine;
   }
 
   function stop() {

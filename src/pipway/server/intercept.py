@@ -63,8 +63,10 @@ class Interception:
     def wants(self, host: str, port: int, caller: Caller | None = None) -> bool:
         """Whether a tunnel there ends here: interception is on, the name is an index's or its files', the authority may
         speak for it, and this client did not turn it down a moment ago."""
+        if self._authority is None:
+            return False
         host = normal(host)
-        if self._authority is None or not self._ours(host, port):
+        if not self._ours(host, port):
             return False
         if caller is not None and self._distrust.get(_key(caller, host), -inf) > self._clock():
             return False

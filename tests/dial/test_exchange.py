@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from tests.servers import tiny_http
 from tests.servers.raw import RawServer, Script, Wire
 from tests.servers.tiny_http import Reply as Honest
 
-from pipway.dial.base import Stream, Target
+from pipway.dial.base import Stream, StreamInfo, Target
 from pipway.dial.direct import Direct
 from pipway.dial.early import Around
 from pipway.dial.http import Client
@@ -259,6 +260,49 @@ async def test_an_answer_counts_more_than_a_broken_pipe(client: Client, origin: 
     server = await origin(script)
     reply = await client.exchange(Forwarded("POST", server.origin, (), body=Pieces(*[bytes(65536)] * 8)))
     assert (reply.status, await whole(reply)) == (401, b"no")
+
+
+class Deaf:
+    """A stream whose peer takes the head, breaks the rest off, and has answered."""
+
+    info = StreamInfo("127.0.0.1")
+    quiet = True
+
+    def __init__(self) -> None:
+        self._written = 0
+        self._broken = asyncio.Event()
+
+    async def write(self, data: bytes) -> None:
+        self._written += 1
+        if self._written > 1:
+            self._broken.set()
+            raise BrokenPipeError("gone")
+
+    async def read(self, at_most: int = 262144) -> bytes:
+        await self._broken.wait()
+        return OK
+
+    async def write_eof(self) -> None: ...
+
+    async def start_tls(self, context: ssl.SSLContext, name: str) -> Stream:
+        raise NotImplementedError
+
+    async def aclose(self) -> None: ...
+
+    def detach(self) -> None: ...
+
+
+async def test_an_answer_counts_even_behind_a_write_that_failed(make_client: MakeClient) -> None:
+    """RFC 9112 §9.5: the server may answer and reset; its answer says more than a broken pipe."""
+
+    class Dials:
+        async def dial(self, target: Target) -> Stream:
+            return Deaf()
+
+    client = make_client(dialer=Dials())
+    reply = await client.exchange(Forwarded("POST", "http://files.example/", (), Pieces(b"abc", b"def"), 6))
+    assert await whole(reply) == b"ok"
+    assert client.open_connections == 0
 
 
 async def test_both_ways_at_once(client: Client, origin: Origin) -> None:
@@ -570,6 +614,16 @@ async def test_others_are_sent_once_and_on_a_new_connection(
     assert len(server.wires) == 2
 
 
+async def test_others_are_not_repeated_where_a_new_connection_is_dear(make_client: MakeClient, origin: Origin) -> None:
+    """Through a parent an old connection is used; the server may have acted before it died (RFC 9110 §9.2.2)."""
+    script = DiesIdle()
+    server = await origin(script)
+    client = make_client(route="http://proxy.example")
+    assert await whole(await client.exchange(Forwarded("GET", server.origin, ()))) == b"ok"
+    assert (await failure(client, Forwarded("POST", server.origin, ()))).code in ("empty-answer", "connection-reset")
+    assert len(script.heads) == 2
+
+
 async def test_what_was_begun_is_never_repeated(client: Client, origin: Origin) -> None:
     async def script(wire: Wire) -> None:
         await wire.head()
@@ -684,7 +738,7 @@ async def test_through_a_parent_that_asks_for_a_login(make_client: MakeClient, o
 async def test_a_body_goes_up_once_the_parent_has_let_us_in(
     make_client: MakeClient, origin: Origin, close: bool
 ) -> None:
-    """A body cannot be sent twice: the parent is asked something harmless first (RFC 9110 §7.6.2)."""
+    """A body cannot be sent twice: the parent is asked something harmless first (RFC 9110 §9.2.1)."""
     parent = AsksForLogin(close=close)
     server = await origin(parent)
     client = make_client(dialer=Parent(server.port, Basic()), route="parent")
@@ -694,8 +748,47 @@ async def test_a_body_goes_up_once_the_parent_has_let_us_in(
     posted = [body for head, body in parent.seen if head.startswith("POST")]
     assert posted == [b"abc", b"abc"]
     asked = [head for head, _ in parent.seen if head.startswith("OPTIONS")]
-    assert len(asked) == (1 if close else 2)
-    assert all("Max-Forwards: 0" in head for head in asked)
+    assert len(asked) == 2
+
+
+class Legs(Basic):
+    """A login of several legs on one connection, as NTLM's, behind a parent that closes after its first question."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leg = 0
+
+    async def fields(self, method: str, uri: str) -> Mapping[str, str]:
+        return {"Proxy-Authorization": f"Legs {self.leg}"} if 0 < self.leg < 3 else {}
+
+    async def answered(self, head: Head) -> bool:
+        self.leg += 1
+        if head.status == 407 and head.header(b"connection") == "close":
+            raise Unavailable("parent-reconnect", "it closed")
+        return head.status == 407
+
+
+async def test_a_login_of_several_legs_is_over_before_the_body(make_client: MakeClient, origin: Origin) -> None:
+    heads: list[str] = []
+
+    async def script(wire: Wire) -> None:
+        while True:
+            head = await wire.head()
+            heads.append(head.splitlines()[0].split(" ")[0] + head.partition("Legs")[2][:2])
+            if head.startswith("POST"):
+                assert await wire.exactly(3) == b"abc"
+            if len(heads) == 1 or "Legs 1" in head:
+                end = b"Connection: close\r\n" if len(heads) == 1 else b""
+                await wire.say(b"HTTP/1.1 407 Who\r\nProxy-Authenticate: Legs\r\n" + end + b"Content-Length: 0\r\n\r\n")
+            else:
+                await wire.say(OK)
+
+    server = await origin(script)
+    client = make_client(dialer=Parent(server.port, Legs()), route="parent")
+    request = Forwarded("POST", "http://files.example/up", (), Pieces(b"abc"), 3)
+    assert await whole(await client.exchange(request)) == b"ok"
+    assert heads == ["OPTIONS", "OPTIONS 1", "OPTIONS 2", "POST"]
+    assert len(server.wires) == 2
 
 
 async def test_a_login_that_is_refused_is_said(make_client: MakeClient, origin: Origin) -> None:

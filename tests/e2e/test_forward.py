@@ -246,7 +246,7 @@ def test_a_proxy_that_is_its_own_parent_says_so(tmp_path: Path, way: str) -> Non
     """RFC 9110 §7.6.3: one turn, and not as many as there are connections."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        here = "127.0.0.1:{}".format(sock.getsockname()[1])
+        here = f"127.0.0.1:{sock.getsockname()[1]}"
     settings = {"parent": f"http://{here}"}
     upstream = "main=http://index.example/simple/"
     with serving(tmp_path / "data", upstream, options=["--listen", here], settings=settings) as pipway:
@@ -255,3 +255,38 @@ def test_a_proxy_that_is_its_own_parent_says_so(tmp_path: Path, way: str) -> Non
         asked = [line for line in pipway.log.read_text().splitlines() if "files.example" in line]
     assert b"came back to where it was" in line
     assert len(asked) < 10
+
+
+@pytest.mark.xdist_group("lab")
+@pytest.mark.needs("squid", "tinyproxy")
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["basic_squid", "digest_squid", "ntlm_squid", "tinyproxy"])
+@pytest.mark.parametrize("way", ["absolute", "connect"])
+def test_uploads_through_a_parent_that_wants_a_login(
+    town: Town, tmp_path: Path, request: pytest.FixtureRequest, kind: str, way: str
+) -> None:
+    """The body goes up once, behind a login that was given before."""
+    parent = request.getfixturevalue(kind)
+    here = town.clear.removeprefix("http://")
+    settings = {
+        "parent": parent.url,
+        "parent.password": parent.password,
+        "parent.basic_in_clear": "true",
+        "no_proxy": "none",
+        "forward.allow": here,
+    }
+    with serving(tmp_path / "data", "main=http://index.example/simple/", settings=settings) as pipway:
+        behind = Town(town.clear, "", pipway, town.ca)
+        # HTTP/1.0 parents and old squids want a length, so curl is given a file.
+        body = tmp_path / "body"
+        body.write_bytes(BIG)
+        for _ in range(2):
+            done = behind.curl(f"{town.clear}/up", *WAYS[way], "-T", str(body))
+            assert (done.returncode, done.stderr) == (0, b"")
+            assert done.stdout.decode().split()[:2] == ["PUT", SUM], done.stdout
+            done = behind.curl(f"{town.clear}/small", *WAYS[way])
+            assert b"Host" in done.stdout
+        if way == "absolute":
+            done = behind.curl(f"{town.clear}/up", "-T", "-", given=BIG)
+            assert done.stdout.decode().split()[:2] == ["PUT", SUM] or kind == "tinyproxy", done
+    assert "login.rejected" not in pipway.log.read_text()

@@ -64,8 +64,11 @@ class Sender:
             forward = connection.stream.info.forward
             try:
                 if greet and forward is not None and not connection.reused:
-                    greet = False  # once: there are parents that close after every answer
-                    await attempt.greet(forward)
+                    # Let in once is enough: there are parents that close after every answer.
+                    greet = not await attempt.greet(forward)
+                    if greet or not connection.stream.quiet:
+                        await connection.release(reusable=False)
+                        raise _Again(_closed(url))
                 return await attempt.run(forward)
             except _Again as again:
                 problem, fresh = again.problem, True
@@ -114,24 +117,28 @@ class _Attempt:
         self._request = request
         self._upload: Upload | None = None
 
-    async def greet(self, forward: Forward) -> None:
-        """Log in with a question that a parent answers itself (RFC 9110 §7.6.2). `_Again` when it closes after that."""
+    async def greet(self, forward: Forward) -> bool:
+        """Log in with a question that does no harm (RFC 9110 §9.2.1): whether the parent lets us in.
+
+        Of the same target, so that the same rules hold; squid refuses one with Max-Forwards: 0 before it asks for a
+        login. It may have closed the connection after either answer.
+        """
         uri = str(self._url)
         while True:
             reader = ResponseReader("OPTIONS", head_bytes=self._sender.head_bytes)
             greeting = Greeting(self._connection, reader, self._url, self._failed)
             try:
-                fields = [("Max-Forwards", "0"), *(await forward.fields("OPTIONS", uri)).items()]
-                question = render_request("OPTIONS", uri, self._url.origin.authority, fields)
+                fields = await forward.fields("OPTIONS", uri)
+                question = render_request("OPTIONS", uri, self._url.origin.authority, fields.items())
                 if await greeting.head(question, self._sender.patience, forward.answered) is None:
                     continue
-                if await greeting.dropped(self._sender.patience) and self._connection.stream.quiet:
-                    return
+                if not await greeting.dropped(self._sender.patience):
+                    await self._connection.release(reusable=False)
+                return True
             except BaseException as error:
-                if not _reconnect(error):
-                    await self._give_up(greeting, error)
-            await self._connection.release(reusable=False)
-            raise _Again(_closed(self._url))
+                if _reconnect(error):
+                    return False
+                await self._give_up(greeting, error)
 
     async def run(self, forward: Forward | None) -> Passed:
         """Ask. `_Again` as its docstring says."""

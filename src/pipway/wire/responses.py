@@ -183,7 +183,7 @@ class ResponseReader:
                 return []
             block, rest = bytes(self._buffer[:size]), bytes(self._buffer[size:])
             head = self._parse(block)
-            if head.status >= 200 or (head.status == 101 and self._upgrade):
+            if head.status >= 200 or head.status == 101:
                 self._buffer.clear()
                 return [head, *self._start_body(head, rest)]
             self._skip_interim(head, block, rest)

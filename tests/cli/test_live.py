@@ -34,7 +34,8 @@ class Running:
     """A server in a thread of its own."""
 
     def __init__(self) -> None:
-        self.wants_token = self.is_other = False
+        self.wants_token = False
+        self.other: Prepared | None = None  #: what is answered by whoever else listens there
         self._trace = Trace()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
@@ -77,8 +78,8 @@ class Running:
     async def _answer(self, request: Request) -> Answer | None:
         if self.wants_token and request.header(b"authorization") != f"Bearer {TOKEN}":
             return problem(LoginNeeded("login-needed", "a token", status=401))
-        if self.is_other:
-            return Prepared(200, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/html\r\n", b"hi")
+        if self.other is not None:
+            return self.other
         return None
 
 
@@ -86,6 +87,11 @@ class Running:
 def running() -> Iterator[Running]:
     with Running() as server:
         yield server
+
+
+def prepared(kind: str, body: bytes) -> Prepared:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nContent-Type: {kind}\r\n"
+    return Prepared(200, head.encode(), body)
 
 
 def environment(port: int, **more: str) -> dict[str, str]:
@@ -208,7 +214,7 @@ def test_a_server_with_tokens_wants_one(running: Running) -> None:
 
 
 def test_what_is_no_pipway_is_told(running: Running) -> None:
-    running.is_other = True
+    running.other = prepared("text/html", b"hi")
     assert "shows no traffic [not-pipway]" in refused(running.port)
 
 
@@ -219,3 +225,16 @@ def test_where_none_runs_the_fix_is_told() -> None:
     assert "no pipway answers at 127.0.0.1:" in errors
     assert "fix  start it with pipway serve" in errors
     assert "[no-port]" in live(0).communicate(timeout=60)[1]
+
+
+def test_another_program_cannot_move_the_cursor_either(running: Running) -> None:
+    texts = dict.fromkeys(("tool", "version", "method", "target", "route", "reason", "outcome"), "\x1b[2J\x9b\r")
+    numbers = {"ended": 1763683200.5, "seconds": 0.5, "first": None, "status": 200, "sent": 1}
+    event = json.dumps({"entries": [texts | numbers], "skipped": 0}).encode()
+    running.other = prepared("text/event-stream", b"data: " + event + b"\n\n")
+    out, errors = live(running.port).communicate(timeout=60)
+    assert errors == ""
+    assert out.count("?") > 10
+    assert out.replace("\n", "").isprintable()
+    running.other = prepared("text/event-stream", b"data: {}\n\n")
+    assert "what it sends is no traffic" in refused(running.port)

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 #: variable → whose: each takes the index's address. None of them adds an index to others.
@@ -50,7 +49,8 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-class Server(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Server:
     """What a command shall use of a pipway."""
 
     url: str  #: its address, as http://127.0.0.1:3141/

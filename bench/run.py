@@ -22,6 +22,7 @@ from typing import Any
 import cold
 import dataset
 import peers
+import tunnels
 import warm
 from load import Rate
 from machine import LOAD_CORE
@@ -166,11 +167,20 @@ def run_parents(folder: Path, options: argparse.Namespace) -> tuple[str, Any]:
     return f"{installs}\n\n{table(head, rows)}", raw
 
 
+def run_tunnels(folder: Path, options: argparse.Namespace) -> tuple[str, Any]:
+    lines, raw = tunnels.compare(folder / "tunnels", options.rounds, options.seconds, say)
+    rows = []
+    for line in lines:
+        shown = ", ".join(f"{name} {value}" for name, value in line.shown.items())
+        rows.append([line.name, f"{line.ratio:.2f}", line.target, verdict(line.reached), shown])
+    return table(["tunnels", "", "target", "", "medians"], rows), raw
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2)
-    parser.add_argument("--only", choices=["warm", "peers", "cold", "crowd", "start", "parents"])
+    parser.add_argument("--only", choices=["warm", "peers", "cold", "crowd", "start", "parents", "tunnels"])
     parser.add_argument("--case", default="", help="only the warm cases whose name holds this text")
     parser.add_argument("--distance", type=float, default=20, help="milliseconds to and fro, parent to index")
     parser.add_argument("--lab", type=Path, default=HERE.parent / ".lab", help="where the peers' environments live")
@@ -188,6 +198,7 @@ def main() -> None:
                 "start": lambda: run_start(source.url, folder, options),
                 "crowd": lambda: run_crowd(data, folder),
                 "parents": lambda: run_parents(folder, options),
+                "tunnels": lambda: run_tunnels(folder, options),
             }
             results = {}
             if os.geteuid() != 0 and options.only != "parents":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import selectors
-import shutil
 import socket
 import statistics
 import sys
@@ -17,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from machine import LOAD_CORE, SERVER_CORE, Running, free_port, running
+from machine import LOAD_CORE, Running, free_port, running
 from peers import nginx
 
 GIB = 1 << 30
@@ -120,10 +119,13 @@ def _tinyproxy(folder: Path) -> Iterator[Way]:
 
 
 @contextmanager
-def _pipway(folder: Path) -> Iterator[Way]:
+def _pipway(folder: Path, origin: int) -> Iterator[Way]:
+    """As `pipway serve` starts it, its access log written to a file."""
     port = free_port()
-    command = [sys.executable, Path(__file__).with_name("tunnel_front.py"), str(port)]
-    with running("pipway", command, port, log=folder / "log") as server:
+    command = [sys.executable, "-m", "pipway", "serve", "--listen", f"127.0.0.1:{port}", "--data", folder / "data"]
+    command += ["--log-format", "json"]
+    env = {"PIPWAY_FORWARD_ALLOW": f"127.0.0.1:{origin}"}
+    with running("pipway", command, port, log=folder / "log", env=env) as server:
         yield Way("pipway", port, "connect", server)
 
 
@@ -152,7 +154,7 @@ _CONTENDERS: dict[str, Callable[..., Iterator[Way]]] = {
     "haproxy": _haproxy,
     "squid": lambda folder, origin: _squid(folder),
     "tinyproxy": lambda folder, origin: _tinyproxy(folder),
-    "pipway": lambda folder, origin: _pipway(folder),
+    "pipway": _pipway,
 }
 
 
@@ -295,3 +297,58 @@ def in_turns(ways: Sequence[Way], rounds: int, measure: Callable[[Way], float]) 
             found[way.name].values.append(measure(way))
             found[way.name].cpu.append((way.server.cpu() if way.server else 0.0) - before)
     return found
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line under "Speed": what was measured, pipway's ratio to each, what it must be, and all values."""
+
+    name: str
+    ratio: float
+    target: str
+    reached: bool
+    shown: dict[str, str]
+
+
+def compare(folder: Path, rounds: int, seconds: float, say: Callable[[str], None]) -> tuple[list[Line], object]:
+    """Every line, each measured in turns; and the raw values."""
+    lines: list[Line] = []
+    raw: dict[str, dict[str, object]] = {}
+    with ways(folder) as (found, origin):
+        mine = found[-1]
+        socks = Way("pipway SOCKS", mine.port, "socks", mine.server)
+        everyone = [*found, socks]
+
+        def measured(name: str, unit: str, scale: float, measure: Callable[[Way], float]) -> dict[str, float]:
+            say(f"  {name} …")
+            results = in_turns(everyone, rounds, measure)
+            raw[name] = {key: [result.values, result.cpu] for key, result in results.items()}
+            shown = {key: f"{result.middle / scale:,.2f} {unit}" for key, result in results.items()}
+            middle = {key: result.middle for key, result in results.items()}
+            for rival, wanted in _TARGETS[name].items():
+                one = "pipway SOCKS" if rival == "pipway" else "pipway"
+                ratio = middle[one] / middle[rival]
+                lines.append(Line(f"{name}: {one} over {rival}", ratio, f">= {wanted}x", ratio >= wanted, shown))
+            return middle
+
+        measured("1 stream", "GB/s", 1e9, lambda way: bulk(way, origin, 1))
+        measured("8 streams", "GB/s", 1e9, lambda way: bulk(way, origin, 8))
+        measured("short", "/s", 1, lambda way: short(way, origin, seconds))
+        openings = in_turns(found, rounds, lambda way: statistics.median(set_up(way, origin, 300)))
+        raw["set-up"] = {key: result.values for key, result in openings.items()}
+        over = (openings["pipway"].middle - openings["no proxy"].middle) * 1000
+        shown = {key: f"{result.middle * 1000:.3f} ms" for key, result in openings.items()}
+        lines.append(Line("set-up, p50 over direct", over, "<= 0.3 ms", over <= 0.3, shown))
+        say("  2 000 idle tunnels …")
+        resident = idle(mine, origin, 2000) / 1e6
+        lines.append(Line("resident with 2 000 idle tunnels", resident, "<= 120 MB", resident <= 120, {}))
+        raw["idle"] = {"pipway": resident}
+    return lines, raw
+
+
+#: pipway's rate over each of theirs must be at least this; SOCKS is compared with pipway's own CONNECT.
+_TARGETS = {
+    "1 stream": {"haproxy": 1.2, "squid": 1.2, "tinyproxy": 3.0, "pipway": 0.9},
+    "8 streams": {"haproxy": 1.7, "squid": 1.7, "tinyproxy": 3.0, "no proxy": 0.9, "pipway": 0.9},
+    "short": {"squid": 1.0, "tinyproxy": 0.9, "pipway": 0.9},
+}

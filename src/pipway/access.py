@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Protocol
 
 from pipway.dial.addresses import judge
@@ -208,14 +209,15 @@ class Access:
         address = unmapped(address)
         if port is not None and self._is_listener(address, port):
             return "it is this server itself"
-        for network, what in _CLOSED:
-            if address in network:
-                if network in _LOOPBACK:
-                    if port is not None and self._opened(address, port):
-                        return None
-                    return f"it is {what}: {_OPEN_LOOPBACK}"
-                return f"it is {what}"
-        return None
+        found = _closed(address)
+        if found is None:
+            return None
+        network, what = found
+        if network in _LOOPBACK:
+            if port is not None and self._opened(address, port):
+                return None
+            return f"it is {what}: {_OPEN_LOOPBACK}"
+        return f"it is {what}"
 
     def _opened(self, address: IpAddress, port: int) -> bool:
         return any(entry.opens(address, port) for entry in self._entries)
@@ -310,6 +312,12 @@ def stranger(peer: str) -> Refused:
     return Refused(
         "stranger", f"{peer} may not use this server", why="it is not in access.allow_from", fix="ask whoever runs it"
     )
+
+
+@lru_cache(1024)  # the same few hosts are dialled again and again
+def _closed(address: IpAddress) -> tuple[Network, str] | None:
+    """The closed network that it is in."""
+    return next(((network, what) for network, what in _CLOSED if address in network), None)
 
 
 def _meaning(host: str) -> IpAddress | str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 #: Gives the reason why an address must not be dialled, None when it may be.
@@ -34,13 +35,20 @@ _V4 = 0xFFFFFFFF
 def judge(text: str, rule: Rule) -> str | None:
     """Why the address `text` must not be dialled, looking also at what it carries; None when it may be."""
     try:
-        address = ipaddress.ip_address(text.partition("%")[0])
+        meanings = _meanings(text.partition("%")[0])
     except ValueError:
         return "it is no address"
-    for meant in (address, *carried(address)):
+    for meant in meanings:
         if (reason := rule(meant)) is not None:
-            return reason if meant == address else f"{reason} (as {meant})"
+            return reason if meant == meanings[0] else f"{reason} (as {meant})"
     return None
+
+
+@lru_cache(1024)  # the same few hosts are dialled again and again
+def _meanings(text: str) -> tuple[IpAddress, ...]:
+    """The address, and those that it carries. ValueError."""
+    address = ipaddress.ip_address(text)
+    return (address, *carried(address))
 
 
 def carried(address: IpAddress) -> Iterator[IpAddress]:

@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -65,6 +66,7 @@ class Identity:
         return self.certificate.not_valid_after_utc
 
 
+@lru_cache(1024)  # asked for every tunnel
 def normal(host: str) -> str:
     """A host as names are compared: lower case, no final dot, addresses in one spelling, no brackets."""
     host = host.strip("[]").rstrip(".").lower()

@@ -85,8 +85,10 @@ class Router:
 
     async def _by(self, way: Way, target: Target) -> Stream:
         """One way. A parent that takes connections and never answers must not use up the time of the others."""
+        if not way.hops:
+            return await self._dialer(way).dial(target)
         try:
-            async with asyncio.timeout(self._limit if way.hops else None) as timer:
+            async with asyncio.timeout(self._limit) as timer:
                 return await self._dialer(way).dial(target)
         except TimeoutError:
             if not timer.expired():

@@ -271,6 +271,7 @@ class Deaf:
     def __init__(self) -> None:
         self._written = 0
         self._broken = asyncio.Event()
+        self._closed = False
 
     async def write(self, data: bytes) -> None:
         self._written += 1
@@ -280,6 +281,10 @@ class Deaf:
 
     async def read(self, at_most: int = 262144) -> bytes:
         await self._broken.wait()
+        for _ in range(10):  # turns in which somebody may give up too early
+            await asyncio.sleep(0)
+        if self._closed:
+            raise ConnectionResetError("closed")
         return OK
 
     async def write_eof(self) -> None: ...
@@ -287,7 +292,8 @@ class Deaf:
     async def start_tls(self, context: ssl.SSLContext, name: str) -> Stream:
         raise NotImplementedError
 
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        self._closed = True
 
     def detach(self) -> None: ...
 

@@ -374,6 +374,27 @@ async def test_bodies_go_up_and_the_connection_goes_on(start: Start, outside: Ev
     assert [answer.body for answer in seen] == [b"hello", b"9\r\nwikipedia\r\n0\r\n\r\n", b"again"]
 
 
+@pytest.mark.slow
+async def test_every_cut_of_the_bytes_is_passed_on_the_same(start: Start, outside: Everywhere, origin: Origin) -> None:
+    async def script(wire: Wire) -> None:
+        while True:
+            if "chunked" in await wire.head():
+                await wire.until(b"0\r\n\r\n")
+            await wire.say(OK)
+
+    server = await origin(script)
+    world = await start(page, outside=outside)
+    framed = (
+        get(server.origin, "Transfer-Encoding: chunked", method="POST", last=False) + b"3;a\r\nabc\r\n0\r\nT: 1\r\n\r\n"
+    )
+    raw = framed + get(f"{server.origin}/x")
+    for cut in range(1, len(raw)):
+        seen = read_responses(await world.talk(raw[:cut], raw[cut:]), ["POST", "GET"])
+        assert [answer.body for answer in seen] == [b"ok", b"ok"], cut
+    bodies = [body for wire in server.wires for body in wire.heard.split(b"\r\n\r\n") if body.startswith(b"3")]
+    assert bodies == [b"3\r\nabc\r\n0"] * (len(raw) - 1)
+
+
 async def test_a_body_may_be_larger_than_what_the_index_takes(
     start: Start, outside: Everywhere, origin: Origin
 ) -> None:

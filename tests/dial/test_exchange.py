@@ -831,3 +831,23 @@ async def test_a_parent_that_asks_again_in_the_middle_of_a_body(make_client: Mak
     error = await failure(client, Forwarded("POST", "http://files.example/", (), Pieces(b"abc"), 3))
     assert error.code == "parent-reconnect"
     assert bodies == [b"abc"]
+
+
+# -- whose connection it is --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", [b"NTLM", b"negotiate", b"Basic"])
+async def test_a_connection_that_somebody_logged_in_on_serves_nobody_else(
+    client: Client, origin: Origin, scheme: bytes
+) -> None:
+    """RFC 4559 §6: NTLM and Negotiate log the connection in, and whoever has it next would pass for that user."""
+
+    async def script(wire: Wire) -> None:
+        while await wire.head():
+            await wire.say(OK)
+
+    server = await origin(script)
+    login: Fields = ((b"authorization", scheme + b" TlRMTVNTUAADAAAA"),)
+    for fields in (login, ()):
+        assert await whole(await client.exchange(Forwarded("GET", f"{server.origin}/", fields))) == b"ok"
+    assert len(server.wires) == (1 if scheme == b"Basic" else 2)

@@ -61,9 +61,13 @@ class Onward(Exchange):
         url: Url,
         failed: Callable[[PipwayError], None],
         upload: Upload | None,
+        *,
+        alone: bool = False,
     ) -> None:
+        """`alone`: nobody else's request may follow on this connection."""
         super().__init__(connection, reader, url, failed)
         self._upload = upload
+        self._alone = alone
 
     async def head(
         self, request: bytes, limit: float, refused: Callable[[Head], Awaitable[bool]] | None = None
@@ -99,7 +103,7 @@ class Onward(Exchange):
         whole = upload is None or upload.done
         if upload is not None:
             await upload.stop()
-        await super()._finish(End(end.reusable and whole))
+        await super()._finish(End(end.reusable and whole and not self._alone))
 
     async def abandon(self, error: BaseException | None = None) -> None:
         """Drop the connection, and what was still on its way up."""

@@ -25,6 +25,8 @@ _REMEMBERED = 256  # origins that speak HTTP/1.0
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _OWN = frozenset({b"host", b"content-length", b"transfer-encoding"})
 _WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
+#: Logins of connections, not of requests (RFC 4559 §6, MS-NTHT): whoever had one next would pass for that user.
+_OF_CONNECTIONS = (b"negotiate", b"ntlm", b"kerberos", b"nego2")
 
 
 class Take(Protocol):
@@ -168,7 +170,10 @@ class _Attempt:
             informed=self._informed,
             upgrade=any(name == b"upgrade" for name, _ in request.fields),
         )
-        exchange = Onward(self._connection, reader, self._url, self._failed, upload)
+        alone = any(
+            name == b"authorization" and value.lower().startswith(_OF_CONNECTIONS) for name, value in request.fields
+        )
+        exchange = Onward(self._connection, reader, self._url, self._failed, upload, alone=alone)
         try:
             refused = None if forward is None else self._refused(forward)
             message = await self._message(forward, expects=expects)

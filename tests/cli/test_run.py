@@ -21,6 +21,7 @@ import trustme
 from tests.servers.upstream import Upstream
 
 from pipway.cli.nearby import offer
+from pipway.clients.environment import Server
 from pipway.errors import UsageError
 from pipway.settings import load
 
@@ -373,12 +374,12 @@ PROXY_URL = "http://127.0.0.1:1/"
 
 def test_the_proxy_is_used_where_there_is_one_and_it_is_wanted() -> None:
     settings = load(environ={})
-    assert [offer(PROXY_URL, {"forward": True}, settings, via)[:3] for via in ("both", "index", "proxy")] == [
-        (PROXY_URL, True, True),
-        (PROXY_URL, True, False),
-        (PROXY_URL, False, True),
+    assert [offer(PROXY_URL, {"forward": True}, settings, via) for via in ("both", "index", "proxy")] == [
+        Server(PROXY_URL, index=True, proxy=True),
+        Server(PROXY_URL, index=True, proxy=False),
+        Server(PROXY_URL, index=False, proxy=True),
     ]
-    assert offer(PROXY_URL, {}, settings, "both")[:3] == (PROXY_URL, True, False)
+    assert offer(PROXY_URL, {}, settings, "both") == Server(PROXY_URL, index=True, proxy=False)
     with pytest.raises(UsageError):
         offer(PROXY_URL, {"forward": False}, settings, "proxy")
 

@@ -98,6 +98,7 @@ class SocketSide(Side):
         super().__init__(watcher)
         self.transport = transport
         self._paused = True
+        self._finishing = False
 
     def begin(self) -> None:
         """Take over; reads nothing until `resume`."""
@@ -121,8 +122,13 @@ class SocketSide(Side):
 
     def finish(self) -> None:
         """Send no more: half-close behind what is queued. TLS cannot: it is closed when the tunnel is."""
-        if self.transport.can_write_eof() and not (self.refuses or self.transport.is_closing()):
-            self.transport.write_eof()
+        if self.full:
+            self._finishing = True  # asyncio's transport would shut down later, and fail where nobody catches it
+        elif self.transport.can_write_eof() and not (self.refuses or self.transport.is_closing()):
+            try:
+                self.transport.write_eof()
+            except OSError as error:  # reset, and not noticed yet
+                self.watcher.refused(self, error)
 
     def close(self) -> None:
         """Close behind what is queued."""
@@ -161,6 +167,8 @@ class SocketSide(Side):
     def resume_writing(self) -> None:
         """The transport's queue is empty."""
         self.full = False
+        if self._finishing:
+            self.finish()
         self.watcher.room(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -64,14 +64,16 @@ class Pip:
 
     version: str
     python: str = ""
+    more: str = ""  #: what else its environment holds, as a requirement
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.name = f"pip-{self.version.rstrip('.*')}"
+        self.name = f"pip-{self.version.rstrip('.*')}" + (f"-{self.more.split('==')[0].lower()}" if self.more else "")
 
     def command(self) -> list[str]:
         """How to call it."""
-        folder = environment(self.name, f"pip=={self.version}", python=self.python or sys.executable)
+        wanted = f"pip=={self.version} {self.more}".strip()
+        folder = environment(self.name, wanted, python=self.python or sys.executable)
         return [str(folder / "bin" / "python"), "-m", "pip"]
 
     def install(

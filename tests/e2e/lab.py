@@ -56,7 +56,7 @@ def old_python() -> str:
 
 
 def environment(name: str, requirement: str, *, python: str = sys.executable) -> Path:
-    """The folder of a virtual environment that holds `requirement`; built when it is not there yet."""
+    """The folder of a virtual environment that holds `requirement` (or several, spaced); built when missing."""
     folder = LAB / name
     ready = folder / "ready"
     LAB.mkdir(exist_ok=True)
@@ -69,7 +69,7 @@ def environment(name: str, requirement: str, *, python: str = sys.executable) ->
         if "PIP_INDEX_URL" in os.environ:  # the machine's own way to an index is as ordinary as the default
             environ["PIP_INDEX_URL"] = os.environ["PIP_INDEX_URL"]
         subprocess.run([python, "-m", "venv", str(folder)], check=True, env=environ, timeout=120)
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", requirement]
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *requirement.split()]
         subprocess.run(pip, check=True, env=environ, timeout=300)
         ready.write_text(requirement)
     return folder

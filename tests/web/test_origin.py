@@ -204,6 +204,18 @@ async def test_a_login_of_the_clients_own_is_taken_to_the_upstream(index: Memory
     assert (await page(ours, **login))["name"] == "demo"
 
 
+async def test_an_index_that_refuses_us_answers_the_client_itself(index: MemoryIndex) -> None:
+    """RFC 9110 §11.6.1: only its own 401 tells keyrings that it wants a login. Where we have one, our word stands."""
+    index.failure = Unavailable("upstream-refused", "the index refuses access (401)")
+    assert await serving(index).answer(ask(PAGE), INDEX) is None
+    assert await serving(index).answer(ask(FILE), FILES) is None
+    ours = serving(index, "https://bot:secret@index.example/root/simple/")
+    for path, origin in ((PAGE, INDEX), (FILE, FILES)):
+        assert getattr(await ours.answer(ask(path), origin), "status", 0) == 503
+    index.failure = Unavailable("unreachable", "down")
+    assert getattr(await serving(index).answer(ask(PAGE), INDEX), "status", 0) == 503
+
+
 async def test_each_index_answers_for_itself(index: MemoryIndex) -> None:
     """Two upstreams with the same project: a client that names one gets that one's page; files are found in either."""
     url = "https://files.example/second/demo-1.0+cpu-py3-none-any.whl"

@@ -2,8 +2,8 @@
 
 The server asks it for what comes inside intercepted TLS and for requests in absolute-form. Pages are the upstream's
 own: file URLs as it gave them, absolute, and nothing promised in its name, so that lock files stay what they would be
-without us. What is neither a page nor a file of an index is not ours and sent on by whoever asked; so is a request
-with a login for an index to which we have none ourselves (RFC 9111 §3.5).
+without us. What is neither a page nor a file of an index is not ours and sent on by whoever asked; so is, for an index
+to which we have no login ourselves, a request with one (RFC 9111 §3.5), and what that index refuses to tell us.
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ class _Face(NamedTuple):
     simple: Simple
     files: Files
 
+    def wants_another(self, error: PipwayError) -> bool:
+        """Whether it refused us for want of a login, which the client may have: its own 401 will tell."""
+        return error.code == "upstream-refused" and not self.login
+
 
 class ByOrigin:
     """Indexes under the addresses that they have in the world."""
@@ -85,7 +89,12 @@ class ByOrigin:
                 below = url.removeprefix(face.base)
                 if below != url and "/" not in below.removesuffix("/"):
                     path = f"/simple/{below}"
-                    return await face.simple.answer(replace(request, path=path))
+                    try:
+                        return await face.simple.answer(replace(request, path=path))
+                    except PipwayError as error:
+                        if face.wants_another(error):
+                            return None
+                        raise
             return await _file(faces, request, url)
         except PipwayError as error:
             return problem(error)
@@ -118,7 +127,8 @@ async def _file(faces: Sequence[_Face], request: Request, url: str) -> Answer | 
             if error.code != "file-unknown":
                 raise
         except PipwayError as error:
-            failure = failure or error
+            if not face.wants_another(error):
+                failure = failure or error
     if failure is not None:
         raise failure
     return None

@@ -23,17 +23,19 @@ _SCHEME = re.compile(
     r"\b((?i:basic|bearer|digest|negotiate|ntlm))\s+(?=[a-z]*[A-Z0-9+/_~=])([A-Za-z0-9+/_.~-]{8,}=*|\w+=\S+)"
 )
 # Names that say what they hold, in a query or a form.
-# Bounded, as a target may be made of hyphens only; "monkey" is no key, "X-Amz-Security-Token" is a token.
+# Bounded, as a target may be made of hyphens only; "monkey" is no key, "X-Amz-Security-Token" is a token, and so is
+# "accessToken".
 _PAIR = re.compile(
-    r"(?i)\b((?:[a-z0-9]{1,20}[_-]){0,4}(?:api|auth)?"
-    r"(?:token|password|passwd|secret|signature|credentials?|key|sig|hmac|jwt|session(?:_?id)?))=([^&\s\"']+)"
+    r"(?i)\b((?:[a-z0-9]{1,20}[_-]){0,4}"
+    r"(?:[a-z0-9]{0,20}(?:token|password|passwd|passphrase|secret|signature|credentials?)"
+    r"|(?:api|auth)?key|sig|hmac|jwt|pwd|pass|auth|session(?:_?id)?))=([^&\s\"']+)"
 )
 
 
 # Cheap to look for, so that text without any of them pays only for the looking.
 _SIGNS = (
     *("@", "authorization", "cookie", "x-api-key", "password", "passwd", "token", "secret", "key=", "sig", "hmac="),
-    *("credential", "jwt=", "session"),
+    *("credential", "jwt=", "session", "pwd=", "pass=", "passphrase=", "auth="),
     *("basic ", "bearer ", "digest ", "negotiate ", "ntlm "),
 )
 

@@ -80,8 +80,11 @@ class Log:
 
     def event(self, name: str, facts: Facts) -> None:
         """Write one event, at the level its name implies."""
+        level = level_of(name)
+        if _LEVELS[level] < self._threshold:  # most are for debugging, and some come with every tunnel
+            return
         safe = {f"{key}_" if key in _RESERVED else key: value for key, value in facts.items()}
-        getattr(self._logger, level_of(name))(name, **safe)
+        getattr(self._logger, level)(name, **safe)
 
     def requests(self, records: Sequence[RequestRecord]) -> None:
         """Write one line for each answered request; one write for the batch."""

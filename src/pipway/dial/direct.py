@@ -66,6 +66,8 @@ class Direct:
         try:
             async with asyncio.timeout(self._limit) as limit:
                 addresses = permitted(target, await self._resolve(target), self._allow)
+                if len(addresses) == 1:
+                    return await _connect(addresses[0])
                 return await _first(interleave(addresses)[:_MAX_ADDRESSES])
         except TimeoutError as error:
             if limit.expired():
@@ -114,8 +116,6 @@ def interleave(addresses: Sequence[Address]) -> list[Address]:
 
 async def _first(addresses: Sequence[Address]) -> SocketStream:
     """Connect to whichever answers first, each with a head start over the next (RFC 8305 §5)."""
-    if len(addresses) == 1:
-        return await _connect(addresses[0])
     waiting = list(reversed(addresses))
     running: set[asyncio.Task[SocketStream]] = set()
     failure: BaseException = socket.gaierror(socket.EAI_NONAME, "the name has no address")

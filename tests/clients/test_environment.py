@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 from pipway import outbound
+from pipway.cli.live import TOKEN_VARIABLE
 from pipway.clients.environment import FORMS, INDEX, MISLEADING, PROXY, SECRETS, TRUST, Server, changes, no_proxy
 
 URL = "http://127.0.0.1:3141/"
@@ -101,10 +102,17 @@ def test_a_star_lets_the_rest_go_past() -> None:
     assert changes(Server(URL), {"NO_PROXY": "*"}).remarks == ()
 
 
-def test_build_scripts_do_not_learn_the_parents_password() -> None:
-    assert {outbound.PASSWORD, outbound.NT_HASH} == set(SECRETS)
-    environ = dict.fromkeys(SECRETS, "s3cret") | {"HOME": "/home/alice"}
-    assert "s3cret" not in changes(Server(URL), environ).applied(environ, secrets=False).values()
+def test_build_scripts_do_not_learn_pipways_secrets() -> None:
+    assert {outbound.PASSWORD, outbound.NT_HASH, TOKEN_VARIABLE} == set(SECRETS)
+    login = "https://bot:s3cret@index.example/simple"
+    environ = dict.fromkeys(SECRETS, "s3cret") | {"HOME": "/home/alice", "PIPWAY_DATA": "/tmp/data"}
+    environ |= {
+        "PIPWAY_UPSTREAM": f"a=https://a.example/, b={login}",
+        "PIPWAY_PARENT": "http://alice:s3cret@proxy:8080",
+    }
+    left = changes(Server(URL), environ).applied(environ, secrets=False)
+    assert "s3cret" not in str(left)
+    assert left["PIPWAY_DATA"] == "/tmp/data"
     assert changes(Server(URL), environ).applied(environ)["HOME"] == "/home/alice"
 
 

@@ -42,8 +42,9 @@ MISLEADING = (
     *("UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX", "UV_TORCH_BACKEND"),
 )
 
-#: Left out without a word: what a build script has no business to know.
-SECRETS = ("PIPWAY_PARENT_PASSWORD", "PIPWAY_PARENT_NT_HASH")
+#: Left out without a word: what a build script has no business to know. So are settings with a login in a URL.
+SECRETS = ("PIPWAY_PARENT_PASSWORD", "PIPWAY_PARENT_NT_HASH", "PIPWAY_TOKEN")
+_OURS, _LOGIN = "PIPWAY_", re.compile(r"//[^/?#\s\"']*@")
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -70,7 +71,9 @@ class Changes:
 
     def applied(self, environ: Mapping[str, str], *, secrets: bool = True) -> dict[str, str]:
         """The environment for a command; without `secrets` what it has no business to know is left out, too."""
-        gone = {*self.left_out, *(() if secrets else SECRETS)}
+        gone = {*self.left_out}
+        if not secrets:
+            gone |= {*SECRETS, *(name for name in environ if name.startswith(_OURS) and _LOGIN.search(environ[name]))}
         return {name: value for name, value in environ.items() if name not in gone} | dict(self.given)
 
 

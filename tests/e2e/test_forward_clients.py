@@ -335,6 +335,18 @@ def test_curl_uploads(town: Town, way: str, scheme: str, chunked: bool, tmp_path
     assert fetch.target.read_text() == f"PUT {BIG} {town.big}\n"
 
 
+@pytest.mark.parametrize("options", [[], ["--header", "Transfer-Encoding: chunked", "--header", "Expect:"]])
+@pytest.mark.parametrize("way", [[], ["--proxytunnel"]], ids=["absolute", "connect"])
+def test_curl_uploads_before_it_knows_the_login(town: Town, way: list[str], options: list[str], tmp_path: Path) -> None:
+    """The 407 comes while the body is on its way, or in place of 100 Continue."""
+    fetch = town.fetch("http", "/up", tmp_path / "said", town.proxy(guarded=True))
+    file = str(town.sites["http"].folder / "big.bin")
+    done = fetchers.curl(fetch, "--proxy-anyauth", "--upload-file", file, *way, *options)
+    assert done.code == 0, done
+    assert fetch.target.read_text() == f"PUT {BIG} {town.big}\n"
+    town.no_secret_in(town.guarded)
+
+
 def test_curl_keeps_its_connection(town: Town, tmp_path: Path) -> None:
     """27 requests in absolute-form on one, with a login and a signature for the origin that only the origin sees."""
     fetch = town.fetch(

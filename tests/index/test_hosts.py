@@ -95,6 +95,17 @@ async def test_internal_addresses_on_an_outer_page_are_not_learned() -> None:
     assert told == ["https://files.example"]
 
 
+def test_a_page_names_no_bare_label_for_the_authority() -> None:
+    """It speaks for all below its names (RFC 5280 §4.2.1.10), and `com` has much below it."""
+    hosts = IndexHosts()
+    for url in ("https://com", "https://files.example", "https://[2001:db8::1]"):
+        hosts.learn(url)
+    assert hosts.names == ["files.example", "2001:db8::1"]
+    assert hosts.has("com", 443)
+    hosts.add("https://devpi/")
+    assert hosts.names[0] == "devpi"
+
+
 @pytest.mark.parametrize("first", ["pip", "another"])
 async def test_scouting_finds_where_files_are(world: World, upstream: Upstream, first: str) -> None:
     """By a project that nearly every index has, else by one of its list; a page without files teaches nothing."""

@@ -66,10 +66,13 @@ class IndexHosts:
 
     @property
     def names(self) -> list[str]:
-        """The hosts of those with TLS, configured ones first."""
-        return list(
-            dict.fromkeys(host for scheme, host, _ in (*sorted(self._configured), *self._learned) if scheme == "https")
-        )
+        """The hosts of those with TLS, for an authority that speaks for each and all below it; configured ones first.
+
+        A page does not add a bare label: `com` would be half the world.
+        """
+        learned = [place for place in self._learned if "." in place[1] or ":" in place[1]]
+        places = (*sorted(self._configured), *learned)
+        return list(dict.fromkeys(host for scheme, host, _ in places if scheme == "https"))
 
     def _remember(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)

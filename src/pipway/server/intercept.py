@@ -77,6 +77,8 @@ class Interception:
             return False
         if not covered:
             fix = "run `pipway ca rotate`, and have clients trust the new authority"
+            if "." not in host:
+                fix = f"add {host} to intercept.hosts, for no page may add a name without a dot; then {fix}"
             self._tell(host, "intercept.uncovered", why="it was learned after the authority was made", fix=fix)
         return covered
 

@@ -1,6 +1,6 @@
 """Who may use this server, and what may be reached through it. Decisions only: no sockets, files, clock or settings.
 
-`app` makes one from the settings. The listener asks `greets` about every peer, the index and the pages ask `enter`,
+`entrance` makes one of the settings. The listener asks `greets` about every peer, the index and the pages ask `enter`,
 `gateway` asks `admit` for every client and `allow` for every target of the proxy, and `dial.direct` asks `rule` about
 each address that it is about to dial, so that no name server can change its mind in between.
 """

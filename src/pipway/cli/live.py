@@ -25,7 +25,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 TOKEN_VARIABLE = "PIPWAY_TOKEN"  # noqa: S105  (a name)
 
 _ANSWER_SECONDS = 5.0
-_SILENCE = 60.0  # the server says something every 15 s
+_SILENCE = 60.0  # the server says something every few seconds
 _LINE = 16 * 2**20
 _HAR = 64 * 2**20
 _ROOMY = 120  # columns from which on there is room for more than what was asked

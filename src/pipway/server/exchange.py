@@ -14,6 +14,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 
 from pipway.errors import NotFound, PipwayError
+from pipway.redact import redact
 from pipway.server import asgi
 from pipway.server.body import IncomingBody
 from pipway.server.outlet import Outlet
@@ -26,7 +27,6 @@ from pipway.wire.problem import problem
 from pipway.wire.requests import Head
 
 _USERINFO = re.compile(r"//[^/@\s]*@")
-_LOGIN = re.compile(r"(?i)\b(basic|bearer|digest|ntlm|negotiate)\s+[A-Za-z0-9+/=._~\-]{6,}")
 _CLIENT_LIMIT = 200
 
 
@@ -195,7 +195,7 @@ class Exchange:
         self.close = True
         if not self.outlet.gone and not isinstance(error, ConnectionError):
             code = error.code if isinstance(error, PipwayError) else "internal-error"
-            self.shared.trace.emit("answer.broken", target=self.names()[0], code=code, what=scrub(str(error)))
+            self.shared.trace.emit("answer.broken", target=self.names()[0], code=code, what=redact(str(error)))
             if not isinstance(error, PipwayError):
                 self._unexpected(error)
         self.outlet.reset()
@@ -203,10 +203,10 @@ class Exchange:
     def _tell(self, answer: Answer) -> None:
         """Keep why somebody is sent away."""
         if answer.status >= 400:
-            self._reason = scrub(answer.head.partition(b"\r\n")[0][13:].decode("latin-1"))  # behind "HTTP/1.1 503 "
+            self._reason = redact(answer.head.partition(b"\r\n")[0][13:].decode("latin-1"))  # behind "HTTP/1.1 503 "
 
     def _unexpected(self, error: Exception) -> Prepared:
-        text = scrub("".join(traceback.format_exception(error)))
+        text = redact("".join(traceback.format_exception(error)))
         self.shared.trace.emit("server.error", target=self.names()[0], traceback=text)
         return problem(
             PipwayError("internal-error", "pipway failed on this request", fix="see pipway's log, event server.error")
@@ -231,11 +231,6 @@ class Exchange:
 
     def _details(self, first: float) -> Details:
         return Details(first - self._started, self._journey.route, self._reason)
-
-
-def scrub(text: str) -> str:
-    """Take credentials out of a text that may be printed: userinfo of URLs, values of login headers."""
-    return _LOGIN.sub(r"\1 ***", _USERINFO.sub("//***@", text))
 
 
 async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:

@@ -14,8 +14,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipway.errors import BadUpstream, LoginNeeded, PipwayError, ProtocolError, Unavailable
+from pipway.redact import redact
 from pipway.server.body import IncomingBody
-from pipway.server.exchange import Exchange, scrub
+from pipway.server.exchange import Exchange
 from pipway.server.outlet import SMALL, Outlet
 from pipway.server.outside import Caller, Far, Fields, Forwarded, Outside, Reply
 from pipway.server.shared import Shared
@@ -192,7 +193,7 @@ class Connect(_Proxied):
             self.tunnel(transport, first, await self._dial(), 200)
         except PipwayError as error:
             transport.abort()
-            self.shared.trace.emit("answer.broken", target=self._where, code=error.code, what=scrub(str(error)))
+            self.shared.trace.emit("answer.broken", target=self._where, code=error.code, what=redact(str(error)))
         except BaseException:
             transport.abort()
             raise

@@ -18,7 +18,7 @@ from time import monotonic
 from typing import cast
 
 from pipway.errors import PipwayError, ProtocolError, Unavailable
-from pipway.server.exchange import scrub
+from pipway.redact import redact
 from pipway.server.intercept import Interception
 from pipway.server.outside import Caller, Far, Outside
 from pipway.server.shared import Shared
@@ -165,7 +165,7 @@ class Socks(asyncio.Protocol):
                 raise
             self._fail(_too_late(asked, self._shared.limits.dial_seconds), asked)
         except Exception as error:
-            text = scrub("".join(traceback.format_exception(error)))
+            text = redact("".join(traceback.format_exception(error)))
             self._shared.trace.emit("server.error", target=str(asked), traceback=text)
             self._fail(
                 PipwayError("internal-error", "pipway failed on this request", fix="see the event server.error"), asked
@@ -233,9 +233,9 @@ class Socks(asyncio.Protocol):
 
     def _report(self, error: PipwayError, target: str) -> None:
         answered = Answered(self._version.name, target, status_of(error), 0, "error", "")
-        details = Details(monotonic() - self._started, self._journey.route, scrub(reason(error)))
+        details = Details(monotonic() - self._started, self._journey.route, redact(reason(error)))
         self._shared.report(self._caller.peer, self._started, answered, details)
-        self._shared.trace.emit("socks.refused", target=target, code=error.code, why=scrub(str(error)))
+        self._shared.trace.emit("socks.refused", target=target, code=error.code, why=redact(str(error)))
 
 
 def _too_late(asked: Asked, seconds: float) -> Unavailable:

@@ -29,7 +29,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Place(NamedTuple):
-    """Where a server is: what its certificate and its connections are for."""
+    """Where a server is."""
 
     scheme: str
     host: str  #: lower case, addresses without brackets

@@ -112,7 +112,7 @@ async def building(
         # 4. The indexes: asked, remembered, run ahead of.
         indexes = await _indexes(settings, way_out, trace, blobs, catalog, stack)
         # 5. The way in: who may come, and what is reached for them.
-        access = entrance.build(settings, indexes=indexes.hosts.has)
+        access = entrance.build(settings, indexes=indexes.hosts.has, offered=indexes.hosts.offers)
         outside = _gateway(settings, way_out, access, trace, stack) if settings.forward.enabled else None
         intercept = await _interception(settings, indexes, trace)
         # 6. The face: answers for installers, pages for people.

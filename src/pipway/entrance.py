@@ -9,14 +9,21 @@ import platform
 from collections.abc import Callable
 
 from pipway import platforms, tokens
-from pipway.access import Access
+from pipway.access import Access, is_loopback_host
 from pipway.dial.route.table import route_pattern
 from pipway.settings import Settings
 from pipway.web.guard import Guard
 
 
-def build(settings: Settings, *, indexes: Callable[[str, int], bool]) -> Access:
-    """The rules. `indexes` says whether an index or its files live at a host and port. UsageError."""
+def build(
+    settings: Settings, *, indexes: Callable[[str, int], bool], offered: Callable[[str, int], bool] | None = None
+) -> Access:
+    """The rules. `indexes` says whether an index or its files live at a host and port. UsageError.
+
+    `offered` says it where clients are other machines: they are not led wherever a page points.
+    """
+    if offered is not None and not is_loopback_host(settings.server.listen.host):
+        indexes = offered
     file = settings.access.tokens_file
     return Access(
         listen=settings.server.listen.host,

@@ -9,11 +9,15 @@ from tests.index.conftest import Build, World, client, name
 from tests.servers.upstream import Upstream
 from tests.web.site import demo_file, demo_page
 
+from pipway import entrance
+from pipway.access import Access
+from pipway.errors import Refused
 from pipway.index.hosts import IndexHosts
 from pipway.index.merged import Merged
 from pipway.index.remote import Remote
 from pipway.index.retry import Retry
 from pipway.index.scout import scout
+from pipway.settings import load
 from pipway.trace import Trace
 
 
@@ -104,6 +108,29 @@ def test_a_page_names_no_bare_label_for_the_authority() -> None:
     assert hosts.has("com", 443)
     hosts.add("https://devpi/")
     assert hosts.names[0] == "devpi"
+
+
+def test_a_page_opens_no_odd_ports_to_others() -> None:
+    """Or whoever writes one could have a shared server reach any service of the network that it stands in."""
+    hosts = IndexHosts()
+    hosts.add("https://index.example:8443/simple/")
+    for url in ("https://files.example", "https://db.example:5432", "http://index.example:22"):
+        hosts.learn(url)
+    asked = [("files.example", 443), ("index.example", 8443), ("db.example", 5432), ("index.example", 22)]
+    open_to = {}
+    for listen in ("127.0.0.1:0", "10.0.0.5:3141"):
+        environ = {"PIPWAY_LISTEN": listen, "PIPWAY_ACCESS_ALLOW_FROM": "10.0.0.0/8", "PIPWAY_DATA": "unused"}
+        access = entrance.build(load(environ=environ), indexes=hosts.has, offered=hosts.offers)
+        open_to[listen] = [may(access, *each) for each in asked]
+    assert open_to == {"127.0.0.1:0": [True] * 4, "10.0.0.5:3141": [True, True, False, False]}
+
+
+def may(access: Access, host: str, port: int) -> bool:
+    try:
+        access.allow(host, port)
+    except Refused:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("first", ["pip", "another"])

@@ -55,6 +55,11 @@ class IndexHosts:
         """Whether an index or its files are there, with or without TLS."""
         return any((scheme, host, port) in known for scheme in _PORTS for known in (self._configured, self._learned))
 
+    def offers(self, host: str, port: int) -> bool:
+        """As `has`, but a page opens no ports other than those of http and https: it could name any service."""
+        known = (self._configured, self._learned) if port in _PORTS.values() else (self._configured,)
+        return any((scheme, host, port) in each for scheme in _PORTS for each in known)
+
     def knows(self, url: str) -> bool:
         """Whether a URL leads to one of them."""
         place = _place(url)

@@ -29,6 +29,8 @@ from tests.server.tunnels import (
 from pipway import platforms
 from pipway.server import tunnel as tunnel_module
 from pipway.server.limits import Limits
+from pipway.server.sides import SealedSide
+from pipway.server.tunnel import Tunnel
 
 WAYS = ["relayed", "spliced", "as in the field", "portable", "stream"]
 
@@ -362,6 +364,39 @@ async def test_the_end_of_tls_is_an_end_only_with_a_goodbye(goodbye: bool) -> No
             with pytest.raises(ConnectionError):
                 await receive(inside)
         assert received == data
+        inside.close()
+        await made.over()
+
+
+async def test_little_waits_for_a_slow_reader_behind_tls() -> None:
+    """64 of them shall grow by 32 MB at most."""
+    authority = trustme.CA()
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("files.example").configure_cert(server)
+    authority.configure_trust(client)
+    over = asyncio.Event()
+
+    async def far(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.transport.abort()
+
+    async with (
+        works(Limits(linger_seconds=0.3)) as made,
+        await asyncio.start_server(far, "127.0.0.1", 0, ssl=server) as listener,
+    ):
+        made.context, made.target = client, listener.sockets[0].getsockname()[:2]
+        inside = await made.enter()
+        (tunnel,) = made.shared.guests
+        assert isinstance(tunnel, Tunnel)
+        sending = asyncio.create_task(send(inside, bytes(64 * MIB)))
+        moved = -1
+        while moved != (moved := tunnel._client.moved):
+            await asyncio.sleep(0.2)
+        assert not sending.done()
+        assert isinstance(tunnel._far, SealedSide)
+        assert 0 < tunnel._far.transport.get_write_buffer_size() <= 65536 + 262144  # one read beyond the limit
+        over.set()
+        await asyncio.gather(sending, return_exceptions=True)
         inside.close()
         await made.over()
 

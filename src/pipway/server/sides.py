@@ -20,6 +20,8 @@ from pipway.server.outside import Far
 
 #: Close with RST: a stream that broke must not look complete.
 _RESET = struct.pack("ii", 1, 0)
+#: Bytes that wait for a slow peer behind TLS before the other side pauses. By default TLS takes half a MiB.
+_SEALED = 65536
 #: Bytes of one direction from which on it is worth a pipe and four descriptors.
 BULK = 524288
 NEVER = 1 << 62
@@ -239,6 +241,12 @@ class SealedSide(SocketSide, asyncio.Protocol):
     def __init__(self, watcher: Watcher, transport: asyncio.Transport, whole: Callable[[], bool] | None) -> None:
         super().__init__(watcher, transport)
         self._whole = whole
+
+    def begin(self) -> None:
+        """Take over; reads nothing until `resume`."""
+        super().begin()
+        if not self.transport.is_closing():
+            self.transport.set_write_buffer_limits(high=_SEALED)
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""

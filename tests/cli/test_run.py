@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -325,6 +326,20 @@ def test_the_running_one_is_used() -> None:
         # What is given for one command does not hold for others' server.
         for option in (["--own"], ["--offline"]):
             assert environment_of("-q", *option, PIPWAY_LISTEN=listen)["PIP_INDEX_URL"] != f"{url}simple/"
+
+
+def test_the_running_one_says_why_it_refused() -> None:
+    """Only what it refused since the command began."""
+    with serving("--upstream", "http://127.0.0.1:9/simple/") as url:
+        listen = url.removeprefix("http://").rstrip("/")
+        with pytest.raises(urllib.error.HTTPError, match="503") as earlier:
+            urllib.request.urlopen(f"{url}simple/earlier/")
+        earlier.value.close()
+        _, err = run("--", sys.executable, "-c", FETCH, "alpha/", PIPWAY_LISTEN=listen, code=1)
+        counted, reason = err.splitlines()[-2:]
+        assert counted.endswith("; 1 refused or failed (of all clients of the running server):")
+        assert reason.startswith("pipway:   503 /simple/alpha/: ")
+        assert "cannot connect to 127.0.0.1:9" in reason
 
 
 class Other(http.server.BaseHTTPRequestHandler):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipway.cli.tally import Tally, between
+from pipway.cli.tally import Tally, between, refusal
 from pipway.trace import Answered, Details, RequestRecord
 
 
@@ -53,6 +53,11 @@ def test_refusals_have_their_reasons_and_no_secret() -> None:
         "  503 /simple/a/: cannot connect to http://[hidden]@index.example (2 times)",
         "  403 files.example:25",
     ]
+
+
+def test_no_refusal_moves_the_cursor() -> None:
+    """Another program may answer at the server's address."""
+    assert refusal(403, "a\x1b[2J.example:443", "pipway: no\rway") == "403 a?[2J.example:443: no?way"
 
 
 def test_many_refusals_stay_few_lines() -> None:

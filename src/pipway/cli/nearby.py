@@ -9,13 +9,14 @@ import http.client
 import json
 import os
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipway.cli.bundle import write
-from pipway.cli.tally import between
+from pipway.cli.tally import between, refusal
 from pipway.clients.environment import Server
 from pipway.errors import UsageError
 from pipway.settings import Settings
@@ -68,6 +69,7 @@ class Nearby:
 
     def __init__(self, url: str, facts: Mapping[str, Any], metrics: Mapping[str, float], settings: Settings) -> None:
         self._url, self._facts, self._before, self._settings = url, facts, metrics, settings
+        self._began = datetime.now(UTC)
 
     def offer(self, via: str) -> Server:
         """See `offer`."""
@@ -76,9 +78,24 @@ class Nearby:
     def summary(self) -> list[str]:
         """What it did since."""
         try:
-            return between(self._before, _metrics(self._url))
+            return between(self._before, _metrics(self._url), self._refusals)
         except (OSError, ValueError, http.client.HTTPException):
             return [f"the pipway at {self._url} answers no more"]
+
+    def _refusals(self) -> list[str]:
+        """What was refused since, as far as it remembers; nothing when it does not say."""
+        found: list[tuple[datetime, str]] = []
+        try:
+            for outcome in ("refused", "error"):
+                for entry in json.loads(_get(self._url, f"/live/har?outcome={outcome}", {200}))["log"]["entries"]:
+                    when = datetime.fromisoformat(entry["startedDateTime"])
+                    if when >= self._began and entry["_face"] != "pages":
+                        target = entry["request"]["url"].removeprefix(self._url.rstrip("/")).removeprefix("tcp://")
+                        status, why = entry["response"]["status"], entry["response"]["statusText"]
+                        found.append((when, refusal(status, target, why)))
+        except (OSError, ValueError, LookupError, TypeError, http.client.HTTPException):
+            return []
+        return [text for _, text in sorted(found)]
 
 
 _SAMPLES = {

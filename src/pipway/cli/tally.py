@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
 from pipway.redact import redact
@@ -67,21 +67,35 @@ class Tally:
             _line(self.requests, self.hits, self.from_cache, self.from_network, self.upstream)
             + (f"; {total} refused or failed:" if total else "")
         ]
-        for text, times in self.refused.most_common(_SHOWN):
-            lines.append(f"  {text}" + (f" ({times} times)" if times > 1 else ""))
-        if len(self.refused) > _SHOWN:
-            lines.append(f"  and {len(self.refused) - _SHOWN} more")
-        return lines
+        return lines + _listed(self.refused)
 
     def _refusal(self, status: int, target: str, reason: str) -> None:
-        reason = reason.removeprefix("pipway: ")
-        text = redact(f"{status} {target[:200]}" + (f": {reason}" if reason else ""))
+        text = refusal(status, target, reason)
         if text in self.refused or len(self.refused) < _MOST:
             self.refused[text] += 1
 
 
-def between(before: Mapping[str, float], after: Mapping[str, float]) -> list[str]:
-    """The same line for a server that serves others, too, from two readings of its metrics (`nearby` sums them)."""
+def refusal(status: int, target: str, reason: str) -> str:
+    """What was refused, and why, in one line that moves no cursor."""
+    reason = reason.removeprefix("pipway: ")[:400]
+    text = redact(f"{status} {target[:200]}" + (f": {reason}" if reason else ""))
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
+def _listed(refused: Counter[str]) -> list[str]:
+    lines = [f"  {text}" + (f" ({times} times)" if times > 1 else "") for text, times in refused.most_common(_SHOWN)]
+    if len(refused) > _SHOWN:
+        lines.append(f"  and {len(refused) - _SHOWN} more")
+    return lines
+
+
+def between(
+    before: Mapping[str, float], after: Mapping[str, float], why: Callable[[], Iterable[str]] = tuple
+) -> list[str]:
+    """The same lines for a server that serves others, too, from two readings of its metrics (`nearby` sums them).
+
+    `why` is asked for what was refused meanwhile, if anything was.
+    """
 
     def grown(name: str) -> int:
         return round(after.get(name, 0) - before.get(name, 0))
@@ -90,8 +104,9 @@ def between(before: Mapping[str, float], after: Mapping[str, float]) -> list[str
     refused = sum(grown(f"requests:{outcome}") for outcome in _FAILED)
     network = grown("bytes") - cache - sum(grown(f"bytes:{outcome}") for outcome in _FAILED)
     line = _line(grown("requests"), hits, cache, network, grown("upstream"))
+    reasons = _listed(Counter(why())) if refused else []
     bad = f"; {refused} refused or failed" if refused else ""
-    return [f"{line}{bad} (of all clients of the running server)"]
+    return [f"{line}{bad} (of all clients of the running server){':' if reasons else ''}", *reasons]
 
 
 def _line(requests: int, hits: int, cache: int, network: int, upstream: int) -> str:

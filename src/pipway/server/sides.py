@@ -21,7 +21,7 @@ from pipway.server.outside import Far
 #: Close with RST: a stream that broke must not look complete.
 _RESET = struct.pack("ii", 1, 0)
 #: Bytes that wait for a slow peer behind TLS before the other side pauses. By default TLS takes half a MiB.
-_SEALED = 65536
+_SEALED = 131072
 #: Bytes of one direction from which on it is worth a pipe and four descriptors.
 BULK = 524288
 NEVER = 1 << 62

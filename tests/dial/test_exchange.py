@@ -671,6 +671,8 @@ async def test_https_is_fetched_with_tls(client: Client, serve: Serve, authority
 class Basic:
     """A `Forward` that gives its login once it was asked for one."""
 
+    lasting = False
+
     def __init__(self) -> None:
         self.asked = False
 
@@ -759,6 +761,8 @@ async def test_a_body_goes_up_once_the_parent_has_let_us_in(
 
 class Legs(Basic):
     """A login of several legs on one connection, as NTLM's, behind a parent that closes after its first question."""
+
+    lasting = True
 
     def __init__(self) -> None:
         super().__init__()

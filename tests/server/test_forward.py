@@ -607,6 +607,8 @@ class _To:
 
 
 class _NoLogin:
+    lasting = False
+
     async def fields(self, method: str, uri: str) -> Mapping[str, str]:
         return {}
 

@@ -32,6 +32,10 @@ class Forward(Protocol):
     For each request: `fields`, send, `answered`; where that is true, once more from the start.
     """
 
+    @property
+    def lasting(self) -> bool:
+        """Whether the last login was the connection's own (NTLM, Negotiate): the next request belongs on it."""
+
     async def fields(self, method: str, uri: str) -> Mapping[str, str]:
         """Header fields to add to the request for `uri`. NoWayOut when no login can be tried."""
 

@@ -351,6 +351,12 @@ class Forwarding:
         self._protected = protected
         self._talk: Conversation | None = None
         self._let_in = False  # this connection is logged in for good
+        self._lasting = False
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the login made here is the connection's own."""
+        return self._lasting
 
     async def fields(self, method: str, uri: str) -> Mapping[str, str]:
         """Header fields to add to the request for `uri`. NoWayOut when no login can be tried."""
@@ -376,6 +382,7 @@ class Forwarding:
         if head.status != 407 or talk is None:
             if talk is not None:
                 self._let_in = talk.logged_in and head.status < 500
+                self._lasting = talk.per_connection
                 await talk.answered(head)
                 self._talk = None
             return False

@@ -66,9 +66,10 @@ class Sender:
             forward = connection.stream.info.forward
             try:
                 if greet and forward is not None and not connection.reused:
-                    # Let in once is enough: there are parents that close after every answer.
+                    # Let in once is enough. Where no login lasts, the body gets a new connection: there are parents
+                    # that close after every answer without saying so, and it would be lost in one that closes.
                     greet = not await attempt.greet(forward)
-                    if greet or not connection.stream.quiet:
+                    if greet or not forward.lasting or not connection.stream.quiet:
                         await connection.release(reusable=False)
                         raise _Again(_closed(url))
                 return await attempt.run(forward)

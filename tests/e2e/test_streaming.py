@@ -67,17 +67,25 @@ def test_memory_is_bounded_while_many_read_a_large_file(upstream: Upstream, serv
     assert len(upstream.asked(file.path)) == 1
 
 
+@pytest.mark.parametrize(
+    ("ahead", "connections"),
+    [
+        ("0", 4),  # index and files, and one more of each should a pause close one
+        ("64 MiB", 8),  # the same, and three guesses at a time for each
+    ],
+)
 def test_a_cold_install_asks_for_each_thing_once_on_few_connections(
-    upstream: Upstream, server: Pipway, tmp_path: Path
+    upstream: Upstream, tmp_path: Path, ahead: str, connections: int
 ) -> None:
     """No HEAD before a file (proxpi), no second page (Pulp, devpi#853), no connection per request (devpi)."""
     top = upstream.add_many(30)
-    outcome = Pip("26.*").install(server.index, [top], tmp_path / "target")
+    with serving(tmp_path / "data", f"main={upstream.url}", settings={"ahead.bytes": ahead}) as server:
+        outcome = Pip("26.*").install(server.index, [top], tmp_path / "target")  # one question after the other
     assert outcome.code == 0, outcome
     asked = [(request.method, request.target) for request in upstream.requests]
     assert len(asked) == len(set(asked))
     assert {method for method, _ in asked} == {"GET"}
-    assert upstream.connections <= 8  # index and files, each for the client and three guesses at a time
+    assert upstream.connections <= connections
 
 
 def test_a_file_is_stored_once_whatever_its_clients_accept(upstream: Upstream, server: Pipway) -> None:

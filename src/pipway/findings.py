@@ -33,10 +33,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """What to do, as a sentence or a command; `safe` when applying it cannot change what is installed."""
+    """What to do, as a sentence; `safe` when applying it cannot change what is installed.
+
+    `commands` are what a person pastes into a shell, in order; words in capitals are theirs to fill in.
+    """
 
     text: str
     safe: bool = False
+    commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": EVERYONE | PURE,
     "web": EVERYONE | PURE | {"index", "store"},
     # What other tools read.
-    "clients": {"errors", "findings"},
+    "clients": {"errors", "findings", "redact", "platforms"},
+    "doctor": {"errors", "findings", "redact", "wire", "simple", "dial", "clients"},
     # Who gets in, and where to.
     "tokens": {"errors"},
     "access": {"errors", "wire", "dial", "tokens"},
@@ -69,7 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cli": EVERYONE
     | PURE
-    | {"store", "dial", "clients", "settings", "app", "outbound", "interception", "entrance", "tokens"},
+    | {"store", "dial", "clients", "doctor", "settings", "app", "outbound", "interception", "entrance", "tokens"},
     "__main__": {"cli"},
     "__init__": set(),
 }

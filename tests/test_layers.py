@@ -222,6 +222,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_every_module_can_be_imported_first() -> None:
     """So nobody depends on somebody else having been imported before."""
     names = sorted(name for name in NAMES if not name.endswith("__main__"))

@@ -28,6 +28,8 @@ VERBS = {
     "credentials": "Keep, test and change the logins to parent proxies.",
     "ca": "Show, export and rotate the certificate authority.",
     "live": "Follow the requests of the server that runs.",
+    "doctor": "Try the way to the index step by step; say what fails, and the fix.",
+    "explain": "Name the cause of a failed install from what the installer printed.",
     "route": "Show which way a host is reached, hop by hop, and why.",
 }
 

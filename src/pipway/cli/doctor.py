@@ -1,0 +1,104 @@
+"""`pipway doctor [TARGET | -- COMMAND]`: tries the way to the index step by step; says what fails, why, and the fix.
+
+Nothing is changed without `--fix`, and a secret that was refused before is not sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipway.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipway.doctor.base import Case, Subject
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_EXAMINED = ("pip", "uv", "poetry")
+_PROJECT = "pip"  # looked up where nobody names a project: every index of any use has it
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def doctor(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TARGET] | -- COMMAND...",
+            help="A project, the URL of an index, or the command that failed.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    client: Annotated[str | None, typer.Option(help="The installer to examine: pip, uv or poetry.")] = None,
+    pac: Annotated[str | None, typer.Option(metavar="URL|FILE", help="This network's proxy auto-config file.")] = None,
+    ca: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="An authority to try; repeatable.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Read settings from this TOML file.")] = None,
+) -> None:
+    """Try the way to the index step by step; say what fails, why, and the fix."""
+    from pipway.cli.doctor_report import as_dict, show
+    from pipway.doctor.run import examine
+
+    case = _case(words or [], client, config, pac=pac or "", ca=tuple(ca or ()))
+    if as_json:
+        report = asyncio.run(examine(case))
+        import json
+
+        print(json.dumps(as_dict(report), indent=2))
+    else:
+        report = asyncio.run(examine(case))
+        show(report)
+    raise typer.Exit(1 if report.first else 0)
+
+
+def _case(words: Sequence[str], client: str | None, config: Path | None, *, pac: str, ca: tuple[Path, ...]) -> Case:
+    from pipway import outbound
+    from pipway.clients.base import Setting
+    from pipway.clients.here import here
+    from pipway.doctor.base import Case
+    from pipway.doctor.commands import understood
+    from pipway.settings import load
+    from pipway.trace import Trace
+
+    command = understood(words)
+    if len(words) > 1 and not command.tool:
+        raise UsageError(
+            "unknown-command",
+            "this is not a command of an installer that pipway knows",
+            why=f"it begins with {words[0]}",
+            fix="pipway doctor -- pip install PACKAGE",
+        )
+    surroundings = here(os.environ, command=tuple(words) if command.tool else ())
+    wanted = command.tool or client
+    subjects = [_subject(name, surroundings) for name in ([wanted] if wanted else _EXAMINED)]
+    found = [each for each in subjects if each.installed is not None] or subjects[:1]
+    others = [_subject(name, surroundings) for name in _EXAMINED if name != found[0].name]
+    index, project = found[0].value(Setting.INDEX), command.project or _PROJECT
+    if words and not command.tool:
+        index, project = (words[0], project) if "://" in words[0] else (index, words[0])
+    settings = load(config=config, environ=os.environ)
+    return Case(
+        surroundings,
+        found[0],
+        tuple(each for each in others if each.installed is not None),
+        index,
+        project,
+        command=(shlex.join(words),) if command.tool else (),
+        logins=outbound.build(settings, os.environ, Trace()).logins,
+        pac=pac or str(settings.outbound.pac or ""),
+        ca=ca,
+    )
+
+
+def _subject(name: str, surroundings: Any) -> Subject:
+    from pipway.clients.registry import CLIENTS
+    from pipway.doctor.base import Subject
+
+    client = CLIENTS[name]
+    installed = next(iter(client.find(surroundings)), None)
+    return Subject(name, installed, client.effective(surroundings, installed))

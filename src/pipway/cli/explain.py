@@ -1,0 +1,98 @@
+"""`pipway explain [LOG|-]`: reads what an installer printed, passes it through from a pipe, and names the cause."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipway.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipway.doctor.conditions import Context
+    from pipway.doctor.explain import Explanation
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_LONGEST = 64 * 2**20  # bytes: a log is never longer, and what is read lies in memory
+
+
+@app.command()
+def explain(
+    log: Annotated[str, typer.Argument(metavar="[LOG|-]", help="A file, or - for standard input.")] = "-",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    elsewhere: Annotated[
+        bool,
+        typer.Option("--elsewhere", help="The log is of another machine: do not look at this one's configuration."),
+    ] = False,
+) -> None:
+    """Name the cause of a failed install from what the installer printed."""
+    from pipway.doctor.conditions import Context
+    from pipway.doctor.explain import explain as explained
+
+    text = _read(log, through=not as_json)
+    found = explained(text, Context() if elsewhere else _context())
+    if as_json:
+        _print_json(found)
+    else:
+        _show(found, text)
+    raise typer.Exit(0 if found else 1)
+
+
+def _read(log: str, *, through: bool) -> str:
+    """The text. What comes by a pipe is passed on line by line: the person watches an install."""
+    if log != "-":
+        try:
+            return Path(log).read_bytes()[:_LONGEST].decode("utf-8", "replace")
+        except OSError as error:
+            raise UsageError("no-log", f"cannot read {log}", why=error.strerror or "", fix="check the path") from None
+    if sys.stdin.isatty():
+        raise UsageError("no-log", "there is no log", fix="pip install PACKAGE 2>&1 | pipway explain")
+    lines, size = [], 0
+    for line in sys.stdin.buffer:
+        if through:
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+        size += len(line)
+        if size <= _LONGEST:
+            lines.append(line)
+    return b"".join(lines).decode("utf-8", "replace")
+
+
+def _context() -> Context:
+    from pipway.clients.here import here
+    from pipway.clients.registry import CLIENTS
+    from pipway.doctor.conditions import Context
+
+    surroundings = here(os.environ)
+    return Context(os.environ, {name: CLIENTS[name].effective(surroundings, None) for name in ("pip", "uv", "poetry")})
+
+
+def _print_json(found: list[Explanation]) -> None:
+    import json
+
+    from pipway.cli.doctor_report import finding_dict
+    from pipway.redact import redact
+
+    causes = [finding_dict(each.finding) | {"line": redact(each.line), "number": each.number} for each in found]
+    first: dict[str, Any] = {"version": 1, "cause": found[0].cause.id if found else None}
+    print(json.dumps(first | {"causes": causes}, indent=2))
+
+
+def _show(found: list[Explanation], text: str) -> None:
+    from pipway.cli.render import show_findings
+    from pipway.redact import redact
+
+    if not found:
+        last = next((line for line in reversed(text.splitlines()) if line.strip()), "")
+        print("pipway does not know this one." if last else "there was nothing to read", file=sys.stderr)
+        print("  next  pipway doctor -- THE COMMAND THAT FAILED", file=sys.stderr)
+        return
+    best = found[0]
+    print(f"\nline {best.number} shows it: {redact(best.line)[:300]}", file=sys.stderr)
+    show_findings([best.finding])
+    for command in best.finding.fix.commands if best.finding.fix else ():
+        print(f"         {redact(command)}", file=sys.stderr)

@@ -1,0 +1,171 @@
+"""Every scenario: what the client prints is recorded, `doctor` and `explain` name the cause, and the printed fix works.
+
+`PIPWAY_RECORD=1` writes what the clients print to recorded/, from which the documentation's table is made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from tests.scenarios.stage import Scenario, Stage, scenarios
+
+Done = subprocess.CompletedProcess[str]
+RECORDED = Path(__file__).parent / "recorded"
+_PIPWAY = f'exec {shlex.quote(sys.executable)} -m pipway "$@"\n'
+
+#: What differs from run to run in everybody's output.
+_CHANGING = {
+    r"(?<=127\.0\.0\.1:)\d{2,5}|(?<=localhost:)\d{2,5}|(?<=port=)\d{4,5}": "PORT",
+    r"0x[0-9a-f]{6,}": "0x…",
+    r"(?:/tmp|/var/folders)/[^\s'\":,]*": "FOLDER",
+    r"(?<=File \")/[^\"]*/(?=(?:pip|urllib3|requests)/)": "",
+    r"in \d+(?:\.\d+)?m?s\b": "in TIME",
+    r"\d+(?:\.\d+)? [kM]?B/s": "SPEED",
+}
+
+
+@contextlib.contextmanager
+def _staged(case: Scenario, request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
+    play = contextlib.contextmanager(case.play)
+    with play(request, folder) as stage:
+        yield stage
+
+
+def _run(words: Sequence[str], stage: Stage, *, text: str = "", seconds: float = 100) -> Done:
+    return subprocess.run(
+        [*stage.inside, *words],
+        env=dict(stage.env),
+        cwd=stage.cwd,
+        input=text,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=seconds,
+        check=False,
+    )
+
+
+def _normal(text: str, changing: Mapping[str, str]) -> str:
+    for pattern, name in {**changing, **_CHANGING}.items():
+        text = re.sub(pattern, name, text)
+    return text
+
+
+def _telling(text: str) -> list[str]:
+    """The last lines, which people paste into a search: without what depends on a client's patch version."""
+    return [line.strip() for line in text.splitlines() if line.strip()][-2:]
+
+
+def _recorded(case: Scenario, text: str) -> None:
+    file = RECORDED / f"{case.id}.txt"
+    if os.environ.get("PIPWAY_RECORD"):
+        RECORDED.mkdir(exist_ok=True)
+        file.write_text(text)
+    assert _telling(file.read_text()) == _telling(text), text
+
+
+def _examined(case: Scenario, stage: Stage) -> tuple[str, list[str]]:
+    """The cause that `doctor` names first, and the commands of its fix."""
+    began = time.monotonic()
+    words = [sys.executable, "-m", "pipway", "doctor", "--json", *stage.doctor, "--", *stage.command]
+    done = subprocess.run(
+        [*stage.inside, *words],
+        env=dict(stage.env),
+        cwd=stage.cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert time.monotonic() - began <= stage.seconds + 3, "too slow"
+    assert done.returncode == 1, done.stdout + done.stderr
+    for secret in stage.secrets:
+        assert secret not in done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["first"] == case.cause, done.stdout + done.stderr
+    finding = next(each for step in report["steps"] for each in step["findings"] if each["id"] == case.cause)
+    assert finding["fix"], f"{case.cause} has no fix"
+    return str(finding["fix"]["text"]), list(finding["fix"]["commands"])
+
+
+def _explained(case: Scenario, stage: Stage, log: str) -> None:
+    done = _run([sys.executable, "-m", "pipway", "explain", "--json"], stage, text=log)
+    report = json.loads(done.stdout)
+    assert report["cause"] == case.cause, done.stdout + "\n--- the log was\n" + log
+    for secret in stage.secrets:
+        assert secret not in done.stdout
+
+
+def _mended(stage: Stage, text: str, commands: Sequence[str]) -> Done:
+    """Do as printed, in one shell, as a person would; then the command again, unless the fix was the command itself."""
+    assert commands or stage.carried_out, f"nobody can carry this out: {text}"
+    if stage.carried_out is not None:
+        stage.carried_out()
+    script = "\n".join(["set -e", *commands])
+    for word, value in stage.words.items():
+        script = re.sub(rf"(?<![A-Z_]){word}(?![A-Z_])", value.replace("\\", r"\\"), script)
+    command = shlex.join(stage.command)
+    if command not in script:
+        script += f"\n{command}"
+    shim = stage.cwd / ".bin" / "pipway"
+    shim.parent.mkdir(exist_ok=True)
+    shim.write_text(f"#!/bin/sh\n{_PIPWAY}")
+    shim.chmod(0o755)
+    path = f"{shim.parent}{os.pathsep}{stage.env.get('PATH', '')}"
+    words = ["env", f"PATH={path}", "bash", "-c", script]
+    return _typing(words, stage) if stage.typed else _run(words, stage)
+
+
+def _typing(words: Sequence[str], stage: Stage) -> Done:
+    """On a terminal, where a person types the password each time it is asked for."""
+    command = [*stage.inside, *words]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(stage.cwd)
+        os.execvpe(command[0], command, dict(stage.env))
+    said = b""
+    while True:
+        try:
+            data = os.read(terminal, 65536)
+        except OSError:  # EIO: the other side has closed it
+            break
+        if not data:
+            break
+        said += data
+        if (said.rstrip().endswith(b":") and b"assword" in said.splitlines()[-1]) or said.endswith(b"Once more: "):
+            os.write(terminal, stage.typed.encode() + b"\n")
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    return subprocess.CompletedProcess(words, os.waitstatus_to_exitcode(status), said.decode(errors="replace"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "case", [pytest.param(each, id=each.id, marks=pytest.mark.xdist_group(each.group)) for each in scenarios()]
+)
+def test_it_is_named_and_mended(case: Scenario, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    with _staged(case, request, tmp_path) as stage:
+        log = _run(stage.command, stage)
+        assert not (log.returncode == 0 and stage.installed()), f"it works by itself:\n{log.stdout}"
+        _recorded(case, _normal(log.stdout, stage.changing))
+        _explained(case, stage, log.stdout)
+        text, commands = _examined(case, stage)
+        assert not stage.installed(), "doctor changed something"
+        done = _mended(stage, text, commands)
+        assert done.returncode == 0 and stage.installed(), f"{text}\n{commands}\n{done.stdout}"
+
+
+def test_there_are_at_least_thirty() -> None:
+    assert len(scenarios()) >= 30

@@ -1,0 +1,80 @@
+"""The catalogue: every cause is complete, is recognised in its own samples, and says nothing that it must not."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pipway.doctor.catalogue import Cause, catalogue, finding
+from pipway.doctor.conditions import CONDITIONS
+from pipway.doctor.explain import explain
+from pipway.doctor.probes import PROBES
+from pipway.findings import Severity
+
+CAUSES = list(catalogue().values())
+SAMPLES = [
+    pytest.param(cause, sample, id=f"{cause.id}-{sample.tool}-{sample.version}-{number}")
+    for cause in CAUSES
+    for number, sample in enumerate(cause.samples)
+    if not any(each.when for each in cause.signatures)  # these need the configuration as well as the log
+]
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.id)
+def test_a_cause_is_complete(cause: Cause) -> None:
+    assert cause.title
+    assert cause.what
+    assert cause.why
+    assert cause.remedies, "nobody is helped by a cause without a fix"
+    assert cause.probe or cause.signatures, "nothing would ever find it"
+    for signature in cause.signatures:
+        assert set(signature.when) <= set(CONDITIONS)
+    if cause.probe:
+        assert cause.probe in {probe.id for probe in PROBES}
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.id)
+def test_the_last_remedy_suits_everybody_or_the_cause_names_its_tools(cause: Cause) -> None:
+    assert any(not each.tools and each.versions is None and not each.when for each in cause.remedies) or all(
+        each.tools for each in cause.remedies
+    )
+
+
+@pytest.mark.parametrize(("cause", "sample"), SAMPLES)
+def test_a_sample_is_named_as_its_cause(cause: Cause, sample: object) -> None:
+    found = explain(sample.text, version=sample.version)  # type: ignore[attr-defined]
+    assert found, "no signature knows it"
+    assert found[0].cause.id == cause.id, [(each.cause.id, each.rank, each.line) for each in found]
+    assert found[0].line in sample.text  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.id)
+def test_a_signature_takes_no_long_time(cause: Cause) -> None:
+    """Regular expressions that backtrack would stall on a hostile log; every pattern is short of nested repeats."""
+    for signature in cause.signatures:
+        assert not re.search(r"\([^()]*[+*][^()]*\)[+*]", signature.pattern.pattern), signature.pattern.pattern
+
+
+def test_values_are_quoted_for_the_shell_in_commands_and_clean_in_prose() -> None:
+    found = finding("proxy-login-required", proxy="p:1; rm -rf ~", schemes="Basic\x1b[31m", tool="pip")
+    assert found.severity is Severity.HIGH
+    assert "\x1b" not in found.what
+    assert found.fix is not None
+    assert not any(re.search(r"(?<!')p:1; rm", command.replace("USER@", "")) for command in found.fix.commands)
+
+
+def test_what_is_not_known_is_a_word_in_capitals() -> None:
+    found = finding("proxy-login-required")
+    assert "PROXY" in found.what
+    assert found.fix is not None
+    assert "pip install PACKAGE" in found.fix.commands[-1]
+
+
+def test_passwords_in_values_are_hidden() -> None:
+    found = finding(
+        "proxy-login-required", proxy="http://alice:geheim@proxy:1", command="pip --proxy http://a:geheim@p"
+    )
+    assert found.fix is not None
+    assert "geheim" not in str(found)
+    assert "geheim" not in " ".join(found.fix.commands)

@@ -36,7 +36,7 @@ def clean_environment(
     tmp_path_factory: pytest.TempPathFactory,
     machine_environment: dict[str, str],
 ) -> None:
-    """Take misleading variables away, and the user's own pipway folders with them.
+    """Take misleading variables away, and the user's own pipway folders and keyring with them.
 
     Not in tests/e2e, where every child process gets an environment made for it (tests.e2e.lab).
     """
@@ -49,6 +49,8 @@ def clean_environment(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    # When it may choose by itself, the keyring library runs a compiler and linkers (find_library): once for 10 s.
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m is obeyed

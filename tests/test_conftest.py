@@ -24,6 +24,7 @@ def test_live():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("skip", "expected"),
     [
@@ -56,6 +57,7 @@ def test_it(number):
 """
 
 
+@pytest.mark.slow
 def test_tests_of_a_group_run_on_one_worker(tmp_path: Path) -> None:
     shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
     for name in ("test_one.py", "test_other.py"):

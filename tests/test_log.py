@@ -199,6 +199,7 @@ def test_no_standard_error_at_all_is_survived() -> None:
     assert done.stdout == "survived\n"
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_reading_delays_nobody() -> None:
     """Far more than a pipe holds: the rest is dropped, and closing gives up after two seconds."""
     reader, writer = os.pipe()

@@ -43,7 +43,7 @@ async def test_warming_up_loads_what_a_login_needs_and_tells_of_nothing(tmp_path
 
 
 async def found(environ: dict[str, str], folder: Path) -> Credential | None:
-    environ |= {"PIPWAY_DATA": str(folder), "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+    environ |= {"PIPWAY_DATA": str(folder)}
     settings = load(environ=environ)
     way_out = outbound.build(settings, environ, Trace())
     return await way_out.credentials.find(outbound.parents(settings)[0])
@@ -75,7 +75,6 @@ async def test_the_password_of_the_environment_is_sent_for_one_user_alone(tmp_pa
         "PIPWAY_PARENT_PASSWORD": "s3cret",
         "PIPWAY_ROUTES": routes,
         "PIPWAY_DATA": str(tmp_path),
-        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
     }
     settings = load(environ=environ)
     way_out = outbound.build(settings, environ, Trace())
@@ -120,6 +119,7 @@ async def vanished() -> AsyncIterator[str]:
         yield f"http://{host}:{port}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [mute, vanished])
 async def test_a_parent_that_does_not_answer_leaves_time_for_the_next(
     first: Callable[[], contextlib.AbstractAsyncContextManager[str]], tmp_path: Path

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from pipway import platforms
 from pipway.tokens import load
 
@@ -33,6 +35,7 @@ def test_a_token_is_printed_once(tmp_path: Path) -> None:
     assert load(path).owner(f"Bearer {other}") == "alice"
 
 
+@pytest.mark.slow
 def test_mistakes_are_told(tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     assert "[no-tokens-file]" in run("add", "ci").stderr

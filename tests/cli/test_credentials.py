@@ -50,6 +50,7 @@ def person(tmp_path: Path) -> Person:
     return Person(tmp_path)
 
 
+@pytest.mark.slow
 def test_add_list_rotate_retry_remove(person: Person) -> None:
     assert person.run("list") == "no login is kept\n"
     assert "in the file" in person.run("add", ALICE, "--stdin", text=f"{SECRET}\n")
@@ -76,6 +77,7 @@ def test_add_list_rotate_retry_remove(person: Person) -> None:
     assert "[no-credential]" in person.run("remove", ALICE, code=2)
 
 
+@pytest.mark.slow
 def test_rotating_one_login_does_not_free_the_old_password_of_another_parent(person: Person) -> None:
     """It is still kept there, and would be sent again."""
     second = ALICE.replace("proxy", "proxy2")
@@ -96,11 +98,13 @@ def test_only_the_nt_hash_is_kept_where_asked(person: Person) -> None:
     assert json.loads(text)["credentials"]["CORP\\alice@proxy.example:8080"]["kind"] == "nt-hash"
 
 
+@pytest.mark.slow
 def test_several_parents_share_a_login(person: Person) -> None:
     person.run("add", ALICE, "CORP%5Calice@proxy2.example:8080", "--stdin", text=f"{SECRET}\n")
     assert len(json.loads(person.run("list", "--json"))) == 2
 
 
+@pytest.mark.slow
 def test_a_keytab(person: Person) -> None:
     assert "[no-keytab]" in person.run("add", ALICE, "--keytab", str(person.home / "none"), code=2)
     (person.home / "alice.keytab").write_bytes(b"x")
@@ -108,6 +112,7 @@ def test_a_keytab(person: Person) -> None:
     assert json.loads(person.run("list", "--json"))[0]["kind"] == "keytab"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "text", "code"),
     [
@@ -131,11 +136,13 @@ def test_what_is_refused(person: Person, arguments: tuple[str, ...], text: str, 
     assert not person.file.exists()
 
 
+@pytest.mark.slow
 def test_test_asks_first(person: Person) -> None:
     person.run("add", ALICE, "--stdin", text=f"{SECRET}\n")
     assert "Go on?" in person.run("test", ALICE, text="n\n", code=1)
 
 
+@pytest.mark.slow
 def test_the_refusals_of_a_server_with_a_data_folder_of_its_own(person: Person) -> None:
     """What a message of that server says to do must work there."""
     folder = person.home / "elsewhere"
@@ -150,6 +157,7 @@ def test_the_refusals_of_a_server_with_a_data_folder_of_its_own(person: Person) 
     assert "may be tried again" in person.run("retry", ALICE, "--config", str(config))
 
 
+@pytest.mark.slow
 async def test_test_logs_in_once_and_as_the_settings_say(person: Person) -> None:
     """A parent that the settings do not name is tried with the options that hold for all."""
 

@@ -143,6 +143,7 @@ def test_json_lines_are_for_programs(running: Running) -> None:
     assert found[1]["target"].isprintable()
 
 
+@pytest.mark.slow
 def test_the_latest_n_come_first_and_filters_hold(running: Running) -> None:
     for number in range(30):
         running.tell(f"/simple/n{number}/", outcome="hit" if number % 2 else "miss")
@@ -178,6 +179,7 @@ def test_no_escape_of_a_clients_reaches_the_terminal(running: Running) -> None:
     assert max(map(len, plain.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_a_har_file_is_written(running: Running, tmp_path: Path) -> None:
     running.tell("/simple/one/")
     running.tell("/simple/two/?token=hunter2")
@@ -203,6 +205,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(running: Running) -> None:
     process.stderr.close()
 
 
+@pytest.mark.slow
 def test_a_server_with_tokens_wants_one(running: Running) -> None:
     running.wants_token = True
     errors = refused(running.port)
@@ -218,6 +221,7 @@ def test_what_is_no_pipway_is_told(running: Running) -> None:
     assert "shows no traffic [not-pipway]" in refused(running.port)
 
 
+@pytest.mark.slow
 def test_where_none_runs_the_fix_is_told() -> None:
     with socket.socket() as bound:  # nobody listens on it
         bound.bind(("127.0.0.1", 0))
@@ -227,6 +231,7 @@ def test_where_none_runs_the_fix_is_told() -> None:
     assert "[no-port]" in live(0).communicate(timeout=60)[1]
 
 
+@pytest.mark.slow
 def test_another_program_cannot_move_the_cursor_either(running: Running) -> None:
     texts = dict.fromkeys(("tool", "version", "method", "target", "route", "reason", "outcome"), "\x1b[2J\x9b\r")
     numbers = {"ended": 1763683200.5, "seconds": 0.5, "first": None, "status": 200, "sent": 1}

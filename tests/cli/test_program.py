@@ -48,6 +48,7 @@ def test_help_loads_no_server() -> None:
     assert ours == {"pipway", "pipway.cli", "pipway.errors"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_is_really_there(verb: str) -> None:
     """Its own help begins with the sentence the program's help has for it."""
@@ -63,6 +64,7 @@ def test_version() -> None:
     assert run("--version").stdout == f"pipway {pipway.__version__}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_can_be_shown(shell: str) -> None:
     """For the shells people use."""

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PARENT = "http://CORP%5Calice@proxy.example:8080"
 
 
@@ -23,6 +25,7 @@ def test_nothing_configured_is_direct() -> None:
     assert run("files.example") == "files.example:443: nothing says otherwise\n  way: direct\n"
 
 
+@pytest.mark.slow
 def test_a_parent_with_its_login_and_an_exception() -> None:
     shown = run("files.example", PIPWAY_PARENT=PARENT, PIPWAY_PARENT_PASSWORD="s3cret")
     assert shown.splitlines() == [
@@ -32,6 +35,7 @@ def test_a_parent_with_its_login_and_an_exception() -> None:
     assert "excepted by localhost in no_proxy (default)" in run("http://localhost:8000/x", PIPWAY_PARENT=PARENT)
 
 
+@pytest.mark.slow
 def test_routes_from_a_file_with_a_chain(tmp_path: Path) -> None:
     file = tmp_path / "pipway.toml"
     file.write_text(
@@ -60,6 +64,7 @@ def test_json_variables_and_no_secret() -> None:
     }
 
 
+@pytest.mark.slow
 def test_what_may_not_have_been_meant_is_remarked() -> None:
     shown = run("files.example", PIPWAY_NO_PROXY="http://alice:s3cret@a.example", https_proxy="a:1", HTTPS_PROXY="b:1")
     assert "in NO_PROXY is neither a name nor an address and matches nothing" in shown
@@ -68,6 +73,7 @@ def test_what_may_not_have_been_meant_is_remarked() -> None:
     assert "  remark: '-' in NO_PROXY is neither" in run("files.example", "--no-proxy", "a.example,-")
 
 
+@pytest.mark.slow
 def test_no_proxy_compared_with_other_tools() -> None:
     found = json.loads(run("a.corp.example", "--no-proxy", "*.corp.example", "--json"))
     assert found["bypass"] == {
@@ -80,6 +86,7 @@ def test_no_proxy_compared_with_other_tools() -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_pac_file_and_what_is_wrong_with_it(tmp_path: Path) -> None:
     file = tmp_path / "proxy.pac"
     file.write_text("function FindProxyForURL(url, host) { return 'PROXY proxy.example:8080; DIRECT'; }")
@@ -90,6 +97,7 @@ def test_a_pac_file_and_what_is_wrong_with_it(tmp_path: Path) -> None:
     assert "fix" in shown
 
 
+@pytest.mark.slow
 def test_a_broken_parent_is_explained_without_being_repeated() -> None:
     shown = run("files.example", code=2, PIPWAY_PARENT="http://CORP\\alice:s3cret@proxy.example:8080")
     assert "%5C" in shown

@@ -58,11 +58,13 @@ def run(
 # -- the command -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_exit_code_is_the_commands() -> None:
     run("--", "sh", "-c", "exit 7", code=7)
     run("sh", "-c", "exit 0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_command_that_a_signal_ended(number: signal.Signals) -> None:
     """128 + n, as shells say it."""
@@ -74,6 +76,7 @@ def test_standard_streams_are_the_commands() -> None:
     assert (out, err) == ("a line\n", "oops\n")
 
 
+@pytest.mark.slow
 def test_the_limit_of_open_files_is_the_commands() -> None:
     """A server raises its own."""
     command = ["sh", "-c", 'ulimit -S -n 300; exec "$@"', "sh", *RUN, "-q", "--", "sh", "-c", "ulimit -S -n"]
@@ -113,6 +116,7 @@ def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()  # nothing was started for it
 
 
+@pytest.mark.slow
 def test_what_cannot_be_run_is_named(tmp_path: Path) -> None:
     plain, lost, bare = tmp_path / "plain", tmp_path / "lost", tmp_path / "bare"
     plain.write_text("#!/bin/sh\n")
@@ -126,6 +130,7 @@ def test_what_cannot_be_run_is_named(tmp_path: Path) -> None:
     assert "it is no program" in run("--", str(bare), code=126)[1]
 
 
+@pytest.mark.slow
 def test_wrong_usage_is_told() -> None:
     assert "[no-command]" in run(code=2)[1]
     assert "[print-env-alone]" in run("--print-env", "sh", "--", "true", code=2)[1]
@@ -155,14 +160,8 @@ def started(script: str) -> Iterator[subprocess.Popen[str]]:
 WAIT = "echo ready; while :; do sleep 0.02; done"
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        signal.SIGTERM,
-        *(pytest.param(each, marks=pytest.mark.slow) for each in (signal.SIGHUP, signal.SIGUSR1, signal.SIGQUIT)),
-        signal.SIGINT,
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGQUIT, signal.SIGINT])
 def test_signals_are_passed_on(number: signal.Signals) -> None:
     """Without a terminal in front the command would not get them otherwise."""
     name = number.name.removeprefix("SIG")
@@ -199,6 +198,7 @@ sys.exit(3)
 """
 
 
+@pytest.mark.slow
 def test_the_terminal_is_the_commands_and_ctrl_c_reaches_it_once() -> None:
     """The terminal sends SIGINT to both; passed on, it would come twice.
 
@@ -241,12 +241,14 @@ def environment_of(*options: str, **environ: str) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_pipway_of_its_own_on_a_free_port_of_loopback() -> None:
     found = environment_of("-q", PIPWAY_LISTEN="0.0.0.0:0")
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/simple/", found["PIP_INDEX_URL"])
     assert found["UV_DEFAULT_INDEX"] == found["PIP_EXTRA_INDEX_URL"] == found["PIP_INDEX_URL"]
 
 
+@pytest.mark.slow
 def test_what_leads_elsewhere_is_said_in_one_line_and_secrets_do_not_go_on() -> None:
     secret = {
         "PIP_INDEX_URL": "https://alice:s3cret@corp.example/simple/",
@@ -266,6 +268,7 @@ def test_what_leads_elsewhere_is_said_in_one_line_and_secrets_do_not_go_on() -> 
     assert kept["PIP_FIND_LINKS"] == "/wheels"
 
 
+@pytest.mark.slow
 def test_the_summary_and_silence() -> None:
     with Upstream().in_thread() as upstream:
         upstream.add_wheel("alpha")
@@ -283,6 +286,7 @@ def test_the_summary_and_silence() -> None:
     assert run("true")[1] == "pipway: no request came through pipway\n"
 
 
+@pytest.mark.slow
 def test_refusals_are_listed_with_their_reasons() -> None:
     _, err = run("--", sys.executable, "-c", FETCH, "alpha/", code=1)
     assert "1 refused or failed:\npipway:   503 /simple/alpha/: cannot connect to 127.0.0.1:9" in err
@@ -311,6 +315,7 @@ def serving(*arguments: str) -> Iterator[str]:
             process.terminate()
 
 
+@pytest.mark.slow
 def test_the_running_one_is_used() -> None:
     with Upstream().in_thread() as upstream, serving("--upstream", upstream.url) as url:
         upstream.add_wheel("alpha")
@@ -328,6 +333,7 @@ def test_the_running_one_is_used() -> None:
             assert environment_of("-q", *option, PIPWAY_LISTEN=listen)["PIP_INDEX_URL"] != f"{url}simple/"
 
 
+@pytest.mark.slow
 def test_the_running_one_says_why_it_refused() -> None:
     """Only what it refused since the command began."""
     with serving("--upstream", "http://127.0.0.1:9/simple/") as url:

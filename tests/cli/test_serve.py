@@ -39,6 +39,7 @@ def serving(data: Path, *arguments: str, **environ: str) -> Iterator[tuple[subpr
             process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_ready_line_and_clean_end(tmp_path: Path, stop: signal.Signals) -> None:
     """Exactly one line on standard output, with a port that answers; logs go elsewhere."""
@@ -53,6 +54,7 @@ def test_ready_line_and_clean_end(tmp_path: Path, stop: signal.Signals) -> None:
         assert '"target":"/health"' in err
 
 
+@pytest.mark.slow
 def test_settings_reach_the_server(tmp_path: Path) -> None:
     """From file, variable and argument alike."""
     path = tmp_path / "pipway.toml"
@@ -67,6 +69,7 @@ def test_settings_reach_the_server(tmp_path: Path) -> None:
     assert (tmp_path / "data").is_dir()
 
 
+@pytest.mark.slow
 def test_an_argument_can_switch_off_what_a_file_switches_on(tmp_path: Path) -> None:
     """--no-offline."""
     path = tmp_path / "pipway.toml"
@@ -79,6 +82,7 @@ def test_an_argument_can_switch_off_what_a_file_switches_on(tmp_path: Path) -> N
         assert json.load(answer)["offline"] is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", ["", ">&- 2>&- <&-"], ids=["broken", "closed"])
 def test_a_ready_line_that_nobody_reads_does_no_harm(tmp_path: Path, streams: str) -> None:
     """Whoever started it may have closed the pipe, or all of its streams; the server stays and still ends with 0."""
@@ -125,6 +129,7 @@ def test_wrong_settings_are_told_before_anything_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "value", "instead"),
     [
@@ -156,6 +161,7 @@ def test_a_user_alone_is_no_secret(tmp_path: Path) -> None:
     assert "password" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_one_clear_error(tmp_path: Path) -> None:
     """It names the address."""
     with socket.socket() as other:

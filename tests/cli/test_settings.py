@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import trustme
 
 from pipway.settings.schema import json_schema
@@ -50,6 +51,7 @@ def test_check_is_content_with_the_defaults() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "settings are fine\n", "")
 
 
+@pytest.mark.slow
 def test_check_remarks_and_still_succeeds() -> None:
     """What works is no failure."""
     done = run("check", PIPWAY_UPSTREAM="http://index.example/simple/")
@@ -58,6 +60,7 @@ def test_check_remarks_and_still_succeeds() -> None:
     assert done.stdout == "settings are usable, 1 remark(s)\n"
 
 
+@pytest.mark.slow
 def test_check_fails_when_the_server_would_not_start() -> None:
     """As when everybody could use it."""
     done = run("check", PIPWAY_LISTEN="0.0.0.0:3141")
@@ -66,6 +69,7 @@ def test_check_fails_when_the_server_would_not_start() -> None:
     assert run("check", PIPWAY_LISTEN="0.0.0.0:3141", PIPWAY_ACCESS_ALLOW_FROM="private").returncode == 0
 
 
+@pytest.mark.slow
 def test_check_fails_for_what_cannot_be_opened_or_read() -> None:
     """With the same error that would stop the server."""
     for setting, code in (
@@ -88,6 +92,7 @@ def test_check_fails_with_every_fault() -> None:
     assert "[bad-value]" in done.stderr
 
 
+@pytest.mark.slow
 def test_show_fails_alike() -> None:
     """With the faults in one block."""
     done = run("show", PIPWAY_LISTN="x")
@@ -95,11 +100,13 @@ def test_show_fails_alike() -> None:
     assert "1 setting is wrong [bad-settings]" in done.stderr
 
 
+@pytest.mark.slow
 def test_schema_is_the_tables() -> None:
     """Ready to be written to a file."""
     assert json.loads(run("schema").stdout) == json_schema()
 
 
+@pytest.mark.slow
 def test_trust_says_whose_roots_are_believed_and_who_said_so(tmp_path: Path) -> None:
     """The system's stay; a variable adds to them; one that names nothing is told."""
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "corp.pem"))

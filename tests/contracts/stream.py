@@ -113,6 +113,7 @@ class StreamContract:
         await dialled.stream.write_eof()
         assert await dialled.peer.reader.read() == b"still here"
 
+    @pytest.mark.slow
     async def test_a_slow_reader_slows_the_peer(self, dialled: Dialled) -> None:
         """Memory is bounded: of 32 MiB that nobody reads, the kernels and we hold only some."""
         sending = asyncio.create_task(dialled.peer.send(bytes(32 * MIB)))
@@ -124,6 +125,7 @@ class StreamContract:
             received += len(await dialled.stream.read())
         await sending
 
+    @pytest.mark.slow
     async def test_a_slow_peer_slows_the_writer(self, dialled: Dialled) -> None:
         data = bytes(32 * MIB)
         writing = asyncio.create_task(dialled.stream.write(data))

@@ -85,6 +85,7 @@ async def test_a_dead_address_costs_a_quarter_of_a_second() -> None:
             await stream.aclose()
 
 
+@pytest.mark.slow
 async def test_a_slow_first_address_still_wins_over_failing_others(closed_port: int) -> None:
     with black_hole() as (host, port), pytest.raises(Unavailable) as caught:
         resolve = answering([address(host, port), address("127.0.0.1", closed_port)])

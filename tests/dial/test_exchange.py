@@ -433,6 +433,7 @@ async def test_a_server_that_never_says_continue_is_given_up(make_client: MakeCl
     assert client.open_connections == 0
 
 
+@pytest.mark.slow
 async def test_patience_begins_when_the_body_is_sent(make_client: MakeClient, origin: Origin) -> None:
     """A client that takes its time to send is nobody's fault here; a server that stays silent then is."""
 

@@ -297,6 +297,7 @@ async def test_protected_requests_are_not_led_to_unprotected_ones(
     assert plain.requests == []
 
 
+@pytest.mark.slow
 async def test_the_body_of_a_redirect_does_not_hold_anyone_up(client: Client, serve: Serve) -> None:
     async def endless(exchange: Exchange) -> None:
         if exchange.request.path == "/b":

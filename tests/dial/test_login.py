@@ -106,6 +106,7 @@ async def test_logs_in_and_tunnels(world: World, proxy: CountingProxy, target: T
     assert proxy.connections == 3
 
 
+@pytest.mark.slow
 async def test_a_wrong_password_is_sent_once_by_200_dials_and_after_a_restart(
     world: World, proxy: CountingProxy, target: Target
 ) -> None:

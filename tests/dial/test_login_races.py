@@ -58,6 +58,7 @@ async def cancelled_after(seconds: float, world: World, proxy: CountingProxy, ta
     await asyncio.wait([dialing])
 
 
+@pytest.mark.slow
 async def test_a_wrong_password_survives_no_cancelled_dials(
     races: World, counting: CountingProxy, echoing: Target
 ) -> None:

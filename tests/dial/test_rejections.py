@@ -107,6 +107,7 @@ def test_one_alone_may_make_the_first_logon(memory: Rejections, tmp_path: Path) 
         assert theirs
 
 
+@pytest.mark.slow
 def test_it_does_not_grow_for_ever(memory: Rejections) -> None:
     for number in range(300):
         memory._now = lambda number=number: float(number)  # type: ignore[misc]

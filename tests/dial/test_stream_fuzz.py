@@ -241,6 +241,7 @@ async def fuzz(authority: trustme.CA, journal: Journal, tmp_path: Path) -> Async
     await chain.aclose()
 
 
+@pytest.mark.slow
 async def test_no_byte_is_lost(fuzz: Fuzz) -> None:
     await fuzz.streams(range(300))
 

@@ -277,6 +277,7 @@ class TestLogin:
         assert "open sesame" not in repr(journal.events)
         assert [standing.state for standing in way.gate.state()] == ["proven"]
 
+    @pytest.mark.slow
     async def test_200_dials_with_a_wrong_password_are_one_logon(
         self, socks: SocksServer, way: Way, tmp_path: Path, journal: Journal
     ) -> None:
@@ -294,6 +295,7 @@ class TestLogin:
         assert "guess" not in str(error)
         assert len(socks.logins) == 1
 
+    @pytest.mark.slow
     async def test_200_dials_with_the_right_password_wait_for_one_logon(self, socks: SocksServer, way: Way) -> None:
         socks.stall = asyncio.Event()
         dialer = way(socks.parent(user="alice"), ALICE)

@@ -93,6 +93,7 @@ async def test_many_resets_in_a_row(world: World) -> None:
     assert world.asked(FILES) == 9
 
 
+@pytest.mark.slow
 async def test_a_stall_is_resumed(world: World) -> None:
     wheel = world.upstream.add_wheel("foo", size_padding=100_000)
     file = await world.file(wheel)

@@ -68,6 +68,7 @@ async def test_a_warm_page_of_a_later_upstream_asks_nobody_until_its_time_is_up(
     assert len((await world.index.project(FOO)).page.files) == 2
 
 
+@pytest.mark.slow
 async def test_a_dead_fallback_harms_only_what_it_alone_could_answer(world: World, other: Upstream) -> None:
     """index-protocol §10.5 (pypicloud#298): the first upstream is served, what is not there is not called absent."""
     world.upstream.add_wheel("foo")

@@ -411,6 +411,7 @@ async def test_a_body_may_be_larger_than_what_the_index_takes(
     assert one(await world.talk(raw), "PUT").body == b"ok"
 
 
+@pytest.mark.slow
 async def test_a_body_waits_with_the_client_while_the_server_is_slow(
     start: Start, outside: Everywhere, origin: Origin
 ) -> None:
@@ -464,6 +465,7 @@ async def test_a_broken_body_is_refused_and_breaks_off_upstream(
     assert not server.wires[0].heard.endswith(b"0\r\n\r\n")
 
 
+@pytest.mark.slow
 async def test_a_client_that_stops_sending_is_not_waited_for(start: Start, outside: Everywhere, origin: Origin) -> None:
     server = await origin(lambda wire: _swallow(wire))
     world = await start(page, outside=outside, limits=limits.Limits(stall_seconds=0.3))
@@ -471,6 +473,7 @@ async def test_a_client_that_stops_sending_is_not_waited_for(start: Start, outsi
     assert one(await world.talk(raw, eof=False), "POST").status == 408
 
 
+@pytest.mark.slow
 async def test_nor_when_it_stops_behind_a_slow_server(start: Start, outside: Everywhere, origin: Origin) -> None:
     """Reading was paused meanwhile: when it goes on, the clock does, too."""
     go = asyncio.Event()
@@ -494,6 +497,7 @@ async def test_nor_when_it_stops_behind_a_slow_server(start: Start, outside: Eve
     reset(writer)
 
 
+@pytest.mark.slow
 async def test_nor_after_100_continue(start: Start, outside: Everywhere, origin: Origin) -> None:
     async def script(wire: Wire) -> None:
         await wire.head()

@@ -224,6 +224,7 @@ async def test_a_head_that_does_not_end_is_timed_out(start: Start) -> None:
     assert seen.status == 408
 
 
+@pytest.mark.slow
 async def test_who_says_nothing_is_let_go(start: Start) -> None:
     world = await start(echo, limits=Limits(head_seconds=0.05, idle_seconds=0.05))
     assert await world.talk(eof=False) == b""

@@ -655,6 +655,7 @@ async def test_broken_handshakes_and_records_harm_nobody(scene: Scene, caplog: p
     await until(lambda: not scene.world.server._shared or not scene.world.server._shared.guests)
 
 
+@pytest.mark.slow
 async def test_a_client_that_says_nothing_or_half_a_hello_is_dropped(make: Make) -> None:
     """Slowloris: bounded by the same deadline as a request's head."""
     scene = await make(limits=Limits(head_seconds=0.3))

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import pytest
 from tests.server.conftest import Start, prepared
 
 from pipway.errors import NotFound, Refused
@@ -89,6 +90,7 @@ async def test_a_repeated_answer_has_nothing_to_add(start: Start) -> None:
     assert [record.details is None for record in world.records] == [False, True]
 
 
+@pytest.mark.slow
 async def test_a_connection_does_not_outlive_the_answer_that_the_stop_overtook(start: Start) -> None:
     """Its head said nothing of an end: it had left already (RFC 9112 §9.6)."""
     going = asyncio.Event()

@@ -14,6 +14,7 @@ from pipway.trace import Trace
 from pipway.wire.answer import Answer, Request
 
 
+@pytest.mark.slow
 async def test_a_running_answer_is_finished_and_the_connection_closed(start: Start) -> None:
     gate, running = asyncio.Event(), asyncio.Event()
 

@@ -280,6 +280,7 @@ async def test_without_an_outside_it_is_no_proxy(start: Start) -> None:
     assert await world.talk(request4("a.example", 443)) == b"\x00\x5b" + bytes(6)
 
 
+@pytest.mark.slow
 async def test_a_client_that_dawdles_is_not_waited_for(start: Start) -> None:
     """The whole handshake has one deadline, from the connection's opening: dripping does not move it."""
     world = await start(page, outside=Everywhere(), limits=Limits(head_seconds=0.3))

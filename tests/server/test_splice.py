@@ -57,6 +57,7 @@ async def test_the_record_counts_what_the_pipe_has_moved() -> None:
         assert [record.answered.sent for record in made.records] == [8 * BULK]
 
 
+@pytest.mark.slow
 async def test_silence_gives_pipes_and_descriptors_back_and_bulk_takes_them_again() -> None:
     async with works(Limits(tunnel_idle_seconds=2)) as made:
         ends = await made.open()

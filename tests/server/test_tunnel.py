@@ -191,6 +191,7 @@ async def test_a_reset_after_the_end_cuts_nothing(tunnels: Works, way: str) -> N
     ends.close()
 
 
+@pytest.mark.slow
 async def test_a_slow_reader_of_40_mib_gets_all_of_it_though_upstream_closes_first(tunnels: Works) -> None:
     """The case in which Px's tunnel loses 41 MB (T2); memory grows by less than one of its buffers."""
     ends = await tunnels.open()
@@ -215,6 +216,7 @@ async def test_a_slow_reader_of_40_mib_gets_all_of_it_though_upstream_closes_fir
     ends.close()
 
 
+@pytest.mark.slow
 async def test_a_reader_that_stops_stops_the_sender(tunnels: Works) -> None:
     """P28; and nothing is lost when it reads on."""
     ends = await tunnels.open()
@@ -230,6 +232,7 @@ async def test_a_reader_that_stops_stops_the_sender(tunnels: Works) -> None:
     ends.close()
 
 
+@pytest.mark.slow
 async def test_64_stalled_tunnels_stay_small(tunnels: Works, way: str) -> None:
     """What is sent is held by the kernels; here at most a rest of one read each."""
     all_ends = [await tunnels.open() for _ in range(64)]
@@ -253,6 +256,7 @@ async def test_64_stalled_tunnels_stay_small(tunnels: Works, way: str) -> None:
     await tunnels.over()
 
 
+@pytest.mark.slow
 async def test_silence_both_ways_ends_it_visibly() -> None:
     async with works(Limits(tunnel_idle_seconds=0.4)) as made:
         ends = await made.open()
@@ -269,6 +273,7 @@ async def test_silence_both_ways_ends_it_visibly() -> None:
         ends.close()
 
 
+@pytest.mark.slow
 async def test_half_a_tunnel_is_not_kept_as_long() -> None:
     """A client that is gone and a server that never ends."""
     async with works(Limits(tunnel_half_seconds=0.3)) as made:
@@ -293,6 +298,7 @@ async def test_both_sockets_are_probed_by_the_kernel() -> None:
         ends.close()
 
 
+@pytest.mark.slow
 async def test_a_stopping_server_lets_a_busy_tunnel_end_and_drops_a_silent_one() -> None:
     async with works(Limits(linger_seconds=0.3)) as made:
         busy, silent = await made.open(), await made.open()
@@ -368,6 +374,7 @@ async def test_the_end_of_tls_is_an_end_only_with_a_goodbye(goodbye: bool) -> No
         await made.over()
 
 
+@pytest.mark.slow
 async def test_little_waits_for_a_slow_reader_behind_tls() -> None:
     """64 of them shall grow by 32 MB at most."""
     authority = trustme.CA()
@@ -441,6 +448,7 @@ async def _schedules(made: Works, seeds: range) -> None:
     await made.over()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("buffers", [None, 4096])
 async def test_random_schedules(way: str, buffers: int | None) -> None:
     async with works(Limits(linger_seconds=0.3), buffers=buffers) as made:

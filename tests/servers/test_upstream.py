@@ -197,6 +197,7 @@ async def install(upstream: Upstream, target: Path, *arguments: str, env: dict[s
     return process.returncode or 0, output.decode()
 
 
+@pytest.mark.slow
 async def test_pip_installs_wheels_and_builds_sdists(index: Upstream, tmp_path: Path) -> None:
     index.add_sdist("only-source", "3.0", requires=["Foo.Bar==1.0"])
     index.files_apart = True

@@ -109,6 +109,7 @@ def test_too_much_is_refused(broken: Any) -> None:
     assert caught.value.code == "too-big"
 
 
+@pytest.mark.slow
 def test_too_many_links_are_refused() -> None:
     with pytest.raises(BadUpstream) as caught:
         read_html("<a href=a.zip>" * (FILES_LIMIT + 1))

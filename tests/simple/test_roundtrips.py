@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.simple.pages import NAME, as_html, as_json, read_html, read_json, upstream_url
@@ -95,6 +96,7 @@ def test_json_is_lossless(document: dict[str, Any]) -> None:
     assert {file.pop("url") for file in moved["files"]} <= {f"../{file.sha256}" for file in page.files}
 
 
+@pytest.mark.slow
 @given(documents)
 def test_versions_are_kept_from_1_1_on(document: dict[str, Any]) -> None:
     written = as_json(read_json(document))
@@ -106,6 +108,7 @@ def test_versions_are_kept_from_1_1_on(document: dict[str, Any]) -> None:
         assert written["versions"] == document["versions"]
 
 
+@pytest.mark.slow
 @given(documents)
 def test_json_read_again_is_the_same_page(document: dict[str, Any]) -> None:
     page = read_json(document)

@@ -225,6 +225,7 @@ async def test_the_catalog_is_for_the_user_alone(path: Path, rubbish: bytes | No
     await catalog.aclose()
 
 
+@pytest.mark.slow
 async def test_processes_write_at_once(path: Path) -> None:
     processes = [
         await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.store.write_rows", str(path), name, "300")

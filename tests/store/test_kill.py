@@ -7,6 +7,8 @@ import random
 import sys
 from pathlib import Path
 
+import pytest
+
 from pipway.store.fs import FsBlobs
 
 ROUNDS = 16  # of two processes each
@@ -26,6 +28,7 @@ async def killed_after(root: Path, seed: int, steps: int) -> list[str]:
     return [line.split()[1] for line in said if line.startswith("stored") and line.endswith("\n")]
 
 
+@pytest.mark.slow
 async def test_every_visible_blob_is_whole_after_many_kills(tmp_path: Path) -> None:
     dice = random.Random(20261121)
     stored: set[str] = set()

@@ -225,6 +225,7 @@ async def test_silence_is_broken_by_comments(start: Start, monkeypatch: pytest.M
             pass
 
 
+@pytest.mark.slow
 async def test_streams_end_in_order_when_the_server_stops(start: Start) -> None:
     world = await start()
     readers = [(await world.get("/live/events"))[2] for _ in range(3)]
@@ -237,6 +238,7 @@ async def test_streams_end_in_order_when_the_server_stops(start: Start) -> None:
         assert await next_event(reader) is None, "the last chunk says that nothing is missing (RFC 9112 §7.1)"
 
 
+@pytest.mark.slow
 async def test_a_slow_reader_is_dropped_and_costs_nothing(start: Start) -> None:
     """Others see everything meanwhile; nothing is kept for it but its place."""
     world = await start(Limits(stall_seconds=0.5))

@@ -45,6 +45,7 @@ def test_several_members_are_one_body(coding: str, step: int) -> None:
     assert decode(coding, b"".join(compress(coding, part) for part in parts), step) == b"".join(parts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 def test_a_bomb_comes_in_small_pieces(coding: str) -> None:
     decoder = decoder_for(coding)

@@ -262,6 +262,7 @@ async def test_a_change_leaves_those_alone_who_are_being_answered(tmp_path: Path
     decider.close()
 
 
+@pytest.mark.slow
 async def test_a_failure_is_shared_and_holds_for_a_moment(tmp_path: Path) -> None:
     """A file that never ends takes its second once, not for every request."""
     (tmp_path / "proxy.pac").write_text("function FindProxyForURL() { while (true) {} }")

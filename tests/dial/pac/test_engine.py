@@ -167,6 +167,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_a_loop_that_ignores_the_limit_keeps_neither_requests_nor_the_process_waiting() -> None:
     """In a process of its own: nothing else ends such a thread."""
     process = await asyncio.create_subprocess_exec(

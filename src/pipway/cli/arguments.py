@@ -14,12 +14,15 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _NAME = re.compile(r"[^=:/]*=")  # of an upstream, before its URL
 
 
-def no_passwords(option: str, proxies: Iterable[str]) -> None:
+_KEPT = "PIPWAY_PARENT or the settings file, or better: pipway credentials add"
+
+
+def no_passwords(option: str, proxies: Iterable[str], *, instead: str = _KEPT) -> None:
     """UsageError when one of these proxies' URLs holds a password; a user alone is fine."""
     for text in proxies:
         # The last "@" ends the userinfo, as `parse_proxy_url` has it; an empty password is none.
         if _SCHEME.sub("", text.strip(), count=1).rpartition("@")[0].partition(":")[2]:
-            raise _secret(option, "PIPWAY_PARENT or the settings file, or better: pipway credentials add")
+            raise _secret(option, instead)
 
 
 def no_logins(option: str, addresses: Iterable[str], *, instead: str) -> None:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from pipway.doctor.base import Probe
-from pipway.doctor.probes import configuration, connect, reach
+from pipway.doctor.probes import clients, configuration, connect, reach
 
-PROBES: tuple[Probe, ...] = (configuration.PROBE, reach.PROBE, connect.PROBE)
+PROBES: tuple[Probe, ...] = (configuration.PROBE, reach.PROBE, connect.PROBE, clients.PROBE)

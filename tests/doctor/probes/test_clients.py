@@ -1,0 +1,84 @@
+"""The last step: real installers get a small file, set up as they are here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.servers.upstream import Upstream
+
+from pipway.clients.base import Effective, Installed, Setting, Surroundings
+from pipway.doctor.base import Case, Facts, Status, Subject
+from pipway.doctor.probes.clients import PROBE
+from pipway.doctor.trial import command
+
+PIP = Installed("pip", (sys.executable, "-m", "pip"), "26.0")
+UV = Installed("uv", (str(Path(sys.executable).parent / "uv"),), "0.13")
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Upstream]:
+    made = Upstream()
+    made.add_wheel("parcel", "1.0")
+    with made.in_thread():
+        yield made
+
+
+def case(upstream: Upstream, folder: Path, installed: Installed, more: dict[str, str]) -> Case:
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
+    environ |= {"PIP_INDEX_URL": upstream.url, "UV_DEFAULT_INDEX": upstream.url, "PIP_RETRIES": "0", **more}
+    surroundings = Surroundings(environ, folder, folder)
+    effective = {Setting.INDEX: Effective(Setting.INDEX, (upstream.url,))}
+    return Case(surroundings, Subject(installed.name, installed, effective), (), upstream.url, "parcel")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("installed", [PIP, UV], ids=lambda each: each.name)
+async def test_a_file_is_got_and_nothing_stays_behind(upstream: Upstream, tmp_path: Path, installed: Installed) -> None:
+    result = await PROBE.run(case(upstream, tmp_path, installed, {"TMPDIR": str(tmp_path)}), Facts(page="seen"))
+    assert result.status is Status.WORKS, result
+    assert "got parcel" in result.says
+    assert not list(tmp_path.glob("pipway-doctor-*"))
+
+
+@pytest.mark.slow
+async def test_what_the_installer_prints_is_explained(upstream: Upstream, tmp_path: Path) -> None:
+    dead = {"PIP_PROXY": "http://127.0.0.1:9", "PIP_INDEX_URL": "https://index.example/simple/"}
+    result = await PROBE.run(case(upstream, tmp_path, PIP, dead), Facts(page="seen"))
+    assert result.status is Status.FAILS
+    assert result.findings
+
+
+@pytest.mark.slow
+async def test_another_installer_that_fails_is_a_remark(upstream: Upstream, tmp_path: Path) -> None:
+    made = case(upstream, tmp_path, PIP, {"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple/", "UV_HTTP_RETRIES": "0"})
+    made = replace(made, others=(Subject("uv", UV, {}),))
+    result = await PROBE.run(made, Facts(page="seen"))
+    assert result.status is Status.REMARK, result
+    assert result.findings[0].what.startswith("uv: ")
+
+
+async def test_without_a_page_nothing_is_run(upstream: Upstream, tmp_path: Path) -> None:
+    assert (await PROBE.run(case(upstream, tmp_path, PIP, {}), Facts())).status is Status.SKIPPED
+
+
+def test_of_the_command_only_what_concerns_the_network_is_kept() -> None:
+    words = [
+        "pip",
+        "install",
+        "--target",
+        "x",
+        "--proxy",
+        "http://p:1",
+        "-i",
+        "https://index.example/simple",
+        "--pre",
+        "a",
+    ]
+    made = command(Subject("pip", PIP, {}), PIP, words, "parcel", "folder")
+    kept = ["--dest", "folder", "--proxy", "http://p:1", "-i", "https://index.example/simple", "parcel"]
+    assert made[made.index("--dest") :] == kept

@@ -16,9 +16,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.scenarios.stage import Scenario, Stage, scenarios
+
+from pipway.redact import redact
 
 Done = subprocess.CompletedProcess[str]
 RECORDED = Path(__file__).parent / "recorded"
@@ -63,21 +66,36 @@ def _normal(text: str, changing: Mapping[str, str]) -> str:
     return text
 
 
-def _telling(text: str) -> list[str]:
+def _telling(lines: Sequence[str]) -> list[str]:
     """The last lines, which people paste into a search: without what depends on a client's patch version."""
-    return [line.strip() for line in text.splitlines() if line.strip()][-2:]
+    return [line.strip() for line in lines if line.strip()][-2:]
 
 
-def _recorded(case: Scenario, text: str) -> None:
-    file = RECORDED / f"{case.id}.txt"
+def _recorded(case: Scenario, stage: Stage, output: str, finding: Mapping[str, Any]) -> None:
+    """What the documentation's table is made of; what people paste into a search must still be what is printed."""
+    says = redact(_normal(output, stage.changing)).splitlines()
+    now = {
+        "title": case.title,
+        "client": case.client,
+        "cause": case.cause,
+        "fix": _normal(finding["fix"]["text"], stage.changing),
+        "commands": [
+            _normal(command.replace(shlex.join(stage.command), "THE SAME COMMAND"), stage.changing)
+            for command in finding["fix"]["commands"]
+        ],
+        "says": says,
+    }
+    file = RECORDED / f"{case.id}.json"
     if os.environ.get("PIPWAY_RECORD"):
         RECORDED.mkdir(exist_ok=True)
-        file.write_text(text)
-    assert _telling(file.read_text()) == _telling(text), text
+        file.write_text(json.dumps(now, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    then = json.loads(file.read_text(encoding="utf-8"))
+    assert _telling(then["says"]) == _telling(says), output
+    assert {**then, "says": []} == {**now, "says": []}, "PIPWAY_RECORD=1 records it anew"
 
 
-def _examined(case: Scenario, stage: Stage) -> tuple[str, list[str]]:
-    """The cause that `doctor` names first, and the commands of its fix."""
+def _examined(case: Scenario, stage: Stage) -> dict[str, Any]:
+    """The finding that `doctor` names first."""
     began = time.monotonic()
     words = [sys.executable, "-m", "pipway", "doctor", "--json", *stage.doctor, "--", *stage.command]
     done = subprocess.run(
@@ -95,9 +113,11 @@ def _examined(case: Scenario, stage: Stage) -> tuple[str, list[str]]:
         assert secret not in done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["first"] == case.cause, done.stdout + done.stderr
-    finding = next(each for step in report["steps"] for each in step["findings"] if each["id"] == case.cause)
+    finding: dict[str, Any] = next(
+        each for step in report["steps"] for each in step["findings"] if each["id"] == case.cause
+    )
     assert finding["fix"], f"{case.cause} has no fix"
-    return str(finding["fix"]["text"]), list(finding["fix"]["commands"])
+    return finding
 
 
 def _explained(case: Scenario, stage: Stage, log: str) -> None:
@@ -159,12 +179,12 @@ def test_it_is_named_and_mended(case: Scenario, request: pytest.FixtureRequest, 
     with _staged(case, request, tmp_path) as stage:
         log = _run(stage.command, stage)
         assert not (log.returncode == 0 and stage.installed()), f"it works by itself:\n{log.stdout}"
-        _recorded(case, _normal(log.stdout, stage.changing))
         _explained(case, stage, log.stdout)
-        text, commands = _examined(case, stage)
+        finding = _examined(case, stage)
         assert not stage.installed(), "doctor changed something"
-        done = _mended(stage, text, commands)
-        assert done.returncode == 0 and stage.installed(), f"{text}\n{commands}\n{done.stdout}"
+        done = _mended(stage, finding["fix"]["text"], finding["fix"]["commands"])
+        assert done.returncode == 0 and stage.installed(), f"{finding['fix']}\n{done.stdout}"
+        _recorded(case, stage, log.stdout, finding)
 
 
 def test_there_are_at_least_thirty() -> None:

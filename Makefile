@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 PACKAGES := $(shell sed 's/\#.*//' packages.apt)
 
-.PHONY: help serve test check bench lab format docs lock system clean
+.PHONY: help serve test check scenarios bench lab format docs lock system clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,6 +37,9 @@ check: $(VENV)/.dev ## what to run before a commit: lint, types, quick tests (un
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -q -m "not live and not slow" --ignore=tests/e2e --ignore=tests/lab
+
+scenarios: system $(VENV)/.dev ## real failures, staged with real clients: named and mended, N of N
+	@$(BIN)/python -m tests.scenarios
 
 bench: system $(VENV)/.dev ## pipway beside its peers, in one run
 	$(BIN)/python bench/run.py

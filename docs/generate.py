@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from pipway.cli import VERBS, program
 from pipway.dial.base import Target
 from pipway.dial.route import no_proxy
 from pipway.dial.route.dialects import DIALECTS, matches
+from pipway.doctor.catalogue import catalogue
 from pipway.errors import PipwayError
 from pipway.settings.table import Option, options
 from pipway.web.app import ROUTES
@@ -40,8 +42,66 @@ def pages() -> dict[Path, str]:
         reference / "errors.md": errors_page(),
         reference / "events.md": events_page(),
         reference / "no-proxy.md": no_proxy_page(),
+        reference / "causes.md": causes_page(),
+        reference / "failures.md": failures_page(),
         architecture: TABLE.sub(lambda _: files_table(), architecture.read_text(encoding="utf-8")),
     }
+
+
+def causes_page() -> str:
+    """One section per cause: why, the fix, and what installers print."""
+    lines = [
+        f"{NOTE}\n# Why an install fails\n",
+        "Every cause that `pipway doctor` and `pipway explain` know, by its id. What stands in capitals is yours to "
+        "fill in. [failures.md](failures.md) shows them as real installers met them.\n",
+    ]
+    for cause in catalogue().values():
+        finding = cause.finding()
+        lines += [f"\n## {cause.title}\n", f"`{cause.id}`: {_sentence(finding.what)} {_sentence(finding.why)}\n"]
+        for remedy in cause.remedies:
+            who = ", ".join(sorted(remedy.tools)) + (f" {remedy.versions}" if remedy.versions else "")
+            lines.append(f"**Fix{f' for {who}' if who.strip() else ''}:** {_capitals(remedy.text)}\n")
+            lines += ["```sh", *map(_capitals, remedy.commands), "```\n"] if remedy.commands else []
+        for sample in cause.samples:
+            lines += [f"{sample.tool} {sample.version} prints:\n", "```text", sample.text.strip(), "```\n"]
+    return "\n".join(lines)
+
+
+def failures_page() -> str:
+    """One row per recorded scenario: what the client says, what is wrong, what mends it."""
+    lines = [
+        f"{NOTE}\n# What installers print, and what is wrong\n",
+        "Each row is a real failure that the tests make with real servers and real installers. The installer's last "
+        "words are on the left, the cause that `pipway doctor` and `pipway explain` name and the fix they print on the "
+        "right; the tests apply that fix and install. `make scenarios` runs them.\n",
+        "| What happens | The installer says | The cause | The fix |",
+        "|---|---|---|---|",
+    ]
+    for file in sorted((ROOT / "tests" / "scenarios" / "recorded").glob("*.json")):
+        seen = json.loads(file.read_text(encoding="utf-8"))
+        said = [line.strip() for line in seen["says"] if line.strip()][-1:]
+        fix = "<br>".join([_cell(seen["fix"]), *(f"`{_cell(command)}`" for command in seen["commands"])])
+        says = "<br>".join(f"`{_cell(line[:200])}`" for line in said)
+        cause = f"[{seen['cause']}](causes.md#{_anchor(catalogue()[seen['cause']].title)})"
+        lines.append(f"| {_cell(seen['title'])} | {seen['client']}: {says} | {cause} | {fix} |")
+    return "\n".join(lines) + "\n"
+
+
+def _capitals(text: str) -> str:
+    return re.sub(r"\{([a-z_]+)\}", lambda word: word[1].upper(), text)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("`", "'").replace("<", "&lt;")
+
+
+def _anchor(title: str) -> str:
+    """As GitHub makes them."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
 def settings_page() -> str:

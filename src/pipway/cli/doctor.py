@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ from pipway.errors import UsageError
 
 if TYPE_CHECKING:
     from pipway.doctor.base import Case, Subject
+    from pipway.doctor.run import Report
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -38,22 +40,40 @@ def doctor(
     client: Annotated[str | None, typer.Option(help="The installer to examine: pip, uv or poetry.")] = None,
     pac: Annotated[str | None, typer.Option(metavar="URL|FILE", help="This network's proxy auto-config file.")] = None,
     ca: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="An authority to try; repeatable.")] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Carry out the fixes that are safe, then look again.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Read settings from this TOML file.")] = None,
 ) -> None:
     """Try the way to the index step by step; say what fails, why, and the fix."""
-    from pipway.cli.doctor_report import as_dict, show
-    from pipway.doctor.run import examine
-
     case = _case(words or [], client, config, pac=pac or "", ca=tuple(ca or ()))
+    report = _examined(case, as_json=as_json)
+    if fix:
+        from pipway.cli.doctor_fix import carry_out
+
+        if carry_out(report.findings):
+            report = _examined(_case(words or [], client, config, pac=pac or "", ca=tuple(ca or ())), as_json=as_json)
+        else:
+            print("Nothing of this can be mended safely without a person.", file=sys.stderr)
     if as_json:
-        report = asyncio.run(examine(case))
         import json
 
+        from pipway.cli.doctor_report import as_dict
+
         print(json.dumps(as_dict(report), indent=2))
-    else:
-        report = asyncio.run(examine(case))
-        show(report)
     raise typer.Exit(1 if report.first else 0)
+
+
+def _examined(case: Case, *, as_json: bool) -> Report:
+    from pipway.cli.doctor_report import Screen
+    from pipway.doctor.run import examine
+    from pipway.redact import redact
+
+    if as_json:
+        return asyncio.run(examine(case))
+    screen = Screen()
+    screen.begin(f"{case.subject.name} {case.subject.version} and {redact(case.index)}".replace("  ", " "))
+    report = asyncio.run(examine(case, told=screen.step))
+    screen.end(report)
+    return report
 
 
 def _case(words: Sequence[str], client: str | None, config: Path | None, *, pac: str, ca: tuple[Path, ...]) -> Case:

@@ -1,4 +1,7 @@
-"""How `pipway doctor` reports: for a person, and as JSON. No secret: everything passes `redact`."""
+"""How `pipway doctor` reports: step by step as they end, then the first thing that fails; and as JSON.
+
+Everything passes `redact`; nothing else prints what a probe found.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from pipway.redact import redact
 
 if TYPE_CHECKING:
-    from pipway.doctor.run import Report
+    from rich.console import Console
+
+    from pipway.doctor.run import Report, Step
     from pipway.findings import Finding
 
-_MARKS = {"works": "[green]✓[/]", "remark": "[yellow]![/]", "fails": "[red]✗[/]", "skipped": "[dim]·[/]"}
+_MARKS = {"works": ("✓", "green"), "remark": ("!", "yellow"), "fails": ("✗", "red"), "skipped": ("·", "dim")}
+_TITLE = 38  # columns
 
 
 def as_dict(report: Report) -> dict[str, Any]:
@@ -37,36 +43,72 @@ def as_dict(report: Report) -> dict[str, Any]:
 
 def finding_dict(finding: Finding) -> dict[str, Any]:
     """One finding."""
+    fix = finding.fix
     return {
         "id": finding.id,
         "severity": finding.severity.name.lower(),
         "what": redact(finding.what),
         "why": redact(finding.why),
         "place": redact(str(finding.place)) if finding.place else None,
-        "fix": {
-            "text": redact(finding.fix.text),
-            "commands": [redact(command) for command in finding.fix.commands],
-            "safe": finding.fix.safe,
-        }
-        if finding.fix
-        else None,
+        "fix": None
+        if fix is None
+        else {"text": redact(fix.text), "commands": [redact(each) for each in fix.commands], "safe": fix.safe},
         "link": finding.link or None,
     }
 
 
-def show(report: Report) -> None:
-    """On standard output."""
-    from rich.console import Console
-    from rich.markup import escape
+class Screen:
+    """The report for a person, on standard output or standard error."""
 
-    console = Console(highlight=False, soft_wrap=True)
-    for step in report.steps:
-        console.print(f"{_MARKS[step.result.status]} {escape(step.title)}[dim]: {escape(redact(step.result.says))}[/]")
-    for finding in report.findings:
-        console.print()
-        console.print(f"[bold]{escape(redact(finding.what))}[/] [dim]\\[{finding.id}][/]")
-        console.print(f"  [dim]why[/]  {escape(redact(finding.why))}")
-        if finding.fix:
-            console.print(f"  [dim]fix[/]  {escape(redact(finding.fix.text))}")
-            for command in finding.fix.commands:
-                console.print(f"         [cyan]{escape(redact(command))}[/]")
+    def __init__(self, *, stderr: bool = False) -> None:
+        from rich.console import Console
+
+        self._console: Console = Console(highlight=False, stderr=stderr)
+
+    def begin(self, title: str) -> None:
+        """Who is examined."""
+        self._say((title, "bold"))
+
+    def step(self, step: Step) -> None:
+        """One line, as soon as it is known."""
+        mark, colour = _MARKS[step.result.status]
+        title = f"{step.title:<{_TITLE}}"
+        style = "dim" if step.result.status == "skipped" else ""
+        self._say((f"  {mark} ", colour), (title, style), (f"  {redact(step.result.says)}", "dim"))
+
+    def end(self, report: Report) -> None:
+        """The first thing that fails, then what else should be known."""
+        first = report.first
+        if first is None:
+            self._say(("\nEverything that was tried works.", "bold green"))
+        else:
+            self._say(("\nThis is what fails:", "bold red"))
+            self.finding(first)
+        others = [each for each in report.findings if each is not first]
+        if others:
+            self._say(("\nGood to know:", "bold"))
+        for finding in others:
+            self.finding(finding)
+
+    def finding(self, finding: Finding) -> None:
+        """What, where, why, and the fix, its commands ready to be pasted."""
+        self._say(("  ", ""), (redact(finding.what), "bold"), (f"  [{finding.id}]", "dim"))
+        for label, text in (("where", str(finding.place or "")), ("why", finding.why), ("fix", _fix(finding))):
+            if text:
+                self.line(label, text)
+        for command in finding.fix.commands if finding.fix else ():
+            # Never wrapped: what is pasted must be one line.
+            self._say(("         $ ", "dim"), (redact(command), "cyan"), wrap=False)
+
+    def line(self, label: str, text: str) -> None:
+        """A labelled line."""
+        self._say((f"  {label:>5}  ", "dim"), (redact(text), ""))
+
+    def _say(self, *parts: tuple[str, str], wrap: bool = True) -> None:
+        from rich.text import Text
+
+        self._console.print(Text.assemble(*parts), soft_wrap=not wrap)
+
+
+def _fix(finding: Finding) -> str:
+    return finding.fix.text if finding.fix else ""

@@ -83,16 +83,21 @@ def _print_json(found: list[Explanation]) -> None:
 
 
 def _show(found: list[Explanation], text: str) -> None:
-    from pipway.cli.render import show_findings
-    from pipway.redact import redact
+    """On standard error: standard output has the log."""
+    from pipway.cli.doctor_report import Screen
 
+    screen = Screen(stderr=True)
     if not found:
-        last = next((line for line in reversed(text.splitlines()) if line.strip()), "")
-        print("pipway does not know this one." if last else "there was nothing to read", file=sys.stderr)
-        print("  next  pipway doctor -- THE COMMAND THAT FAILED", file=sys.stderr)
+        if not text.strip():
+            raise UsageError("empty-log", "there is nothing to read", fix="pip install PACKAGE 2>&1 | pipway explain")
+        screen.begin("\npipway does not know what this is.")
+        screen.line("next", "pipway doctor -- THE COMMAND THAT FAILED")
+        screen.line("", "it tries the way to the index step by step")
         return
-    best = found[0]
-    print(f"\nline {best.number} shows it: {redact(best.line)[:300]}", file=sys.stderr)
-    show_findings([best.finding])
-    for command in best.finding.fix.commands if best.finding.fix else ():
-        print(f"         {redact(command)}", file=sys.stderr)
+    best, *others = found
+    screen.begin(f"\n{best.cause.title}")
+    screen.line("line", f"{best.number}: {best.line[:300]}")
+    screen.finding(best.finding)
+    if others:
+        screen.line("also", "; ".join(f"{each.cause.title} (line {each.number})" for each in others[:3]))
+    screen.line("next", "pipway doctor -- THE COMMAND THAT FAILED, if that does not help")

@@ -43,23 +43,24 @@ def explain(
 
 
 def _read(log: str, *, through: bool) -> str:
-    """The text. What comes by a pipe is passed on line by line: the person watches an install."""
+    """The text. What comes by a pipe is passed on as it comes: the person watches an install, and may be asked."""
     if log != "-":
         try:
-            return Path(log).read_bytes()[:_LONGEST].decode("utf-8", "replace")
+            with Path(log).open("rb") as file:
+                return file.read(_LONGEST).decode("utf-8", "replace")
         except OSError as error:
             raise UsageError("no-log", f"cannot read {log}", why=error.strerror or "", fix="check the path") from None
     if sys.stdin.isatty():
         raise UsageError("no-log", "there is no log", fix="pip install PACKAGE 2>&1 | pipway explain")
-    lines, size = [], 0
-    for line in sys.stdin.buffer:
+    read, size = [], 0
+    while data := sys.stdin.buffer.read1(65536):
         if through:
-            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
-        size += len(line)
+        size += len(data)
         if size <= _LONGEST:
-            lines.append(line)
-    return b"".join(lines).decode("utf-8", "replace")
+            read.append(data)
+    return b"".join(read).decode("utf-8", "replace")
 
 
 def _context() -> Context:

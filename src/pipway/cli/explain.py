@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from pipway.errors import UsageError
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     from pipway.doctor.conditions import Context
     from pipway.doctor.explain import Explanation
 
@@ -53,7 +55,8 @@ def _read(log: str, *, through: bool) -> str:
     if sys.stdin.isatty():
         raise UsageError("no-log", "there is no log", fix="pip install PACKAGE 2>&1 | pipway explain")
     read, size = [], 0
-    while data := sys.stdin.buffer.read1(65536):
+    stdin = cast("BufferedReader", sys.stdin.buffer)
+    while data := stdin.read1(65536):
         if through:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()

@@ -31,6 +31,7 @@ class Squid(Daemon):
     password = ""
     env: dict[str, str] = {}  # noqa: RUF012  (subclasses replace it as a whole)
     inside: Sequence[str] = ()  #: a command to run it with
+    rules = ""  #: its http_access lines, where they are not the usual ones
 
     def start(self) -> None:
         """Write its configuration and run it."""
@@ -40,6 +41,7 @@ class Squid(Daemon):
         access = "acl authed proxy_auth REQUIRED\nhttp_access allow authed\nhttp_access deny all"
         if not auth:
             access = "http_access allow all"
+        access = self.rules or access
         conf = fill(
             "squid.conf", self.folder / "squid.conf", port=self.port, folder=self.folder, auth=auth, access=access
         )

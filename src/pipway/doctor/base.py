@@ -6,6 +6,7 @@ that need it from being tried. Probes change nothing and send no secret that was
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,8 +16,10 @@ from typing import Any, Protocol
 
 from pipway.clients.base import Effective, Installed, Setting, Surroundings
 from pipway.dial.login import Logins
+from pipway.dial.parent import Parent
 from pipway.findings import Finding, Severity
 from pipway.wire.auth.base import Challenge
+from pipway.wire.connect import Answer
 from pipway.wire.proxy_url import ProxyUrl
 
 FAILING = Severity.HIGH  #: what stops an install is this or worse; anything less is a remark
@@ -61,6 +64,9 @@ class Case:
     project: str  #: normalised name of what is looked up, "" for none in particular
     command: tuple[str, ...] = field(default=(), repr=False)  #: the command that failed, as far as it is known
     logins: Logins | None = field(default=None, repr=False)  #: pipway's own credentials, and the memory of refusals
+    accounts: tuple[Parent, ...] = ()  #: whose passwords pipway keeps, and for which proxies
+    try_again: Callable[[str], bool] = field(default=lambda _: False, repr=False)
+    """Whether a login that was refused before may be sent once more; asks a person where there is one."""
     pac: str = ""  #: a PAC file that a person, or the system's settings, names
     ca: tuple[Path, ...] = ()  #: certificate authorities that a person gave, to be tried
     now: Callable[[], datetime] = field(default=lambda: datetime.now().astimezone(), repr=False)
@@ -74,6 +80,8 @@ class Facts:
     proxy: ProxyUrl | None = None  #: the one that the subject sends requests for the index to
     no_proxy: bool = False  #: the index is excepted from the proxy
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: by host
+    answer: Answer | None = None  #: of the proxy to the first request for a tunnel, without a login
+    software: str = ""  #: what the proxy says it is
     offered: tuple[Challenge, ...] = ()  #: logins that the proxy takes
     open: Callable[[str, int, bool], Any] | None = (
         None  #: (host, port, clear) → awaitable `dial.base.Stream`, logged in
@@ -83,6 +91,7 @@ class Facts:
     page: str = ""  #: the project's page
     page_type: str = ""
     file_url: str = ""  #: a small file of the project
+    began: float = field(default_factory=time.monotonic)
     transcript: list[str] = field(default_factory=list)  #: redacted lines for `--capture`
 
 

@@ -90,8 +90,19 @@ def test_check_names_what_is_wrong_and_hides_the_password() -> None:
     )
 
 
+def test_check_says_no_piece_of_a_password() -> None:
+    """pip takes the digits for a port."""
+    out, _ = run("--check", text="http://alice:31415#x@proxy:8080\n", code=1)
+    assert "31415" not in out
+    assert "pip       pip takes a piece of the login for the host" in out
+
+
 def test_check_of_an_argument_and_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "fine" in run("--check", "http://CORP%5Calice@proxy:8080")[0]
+    assert "pip       pip asks http://proxy:8080\n" in run("--check", "http://proxy:8080")[0]
+    assert "without a login" in run("--check", "http://CORP%5Calice@proxy:8080", code=1)[0]
+    assert run("--check", "--index", "https://svc@nexus.example/simple/")[0] == (
+        "fine      https://svc@nexus.example/simple/\n"
+    )
     monkeypatch.setenv("HTTPS_PROXY", "http://alice:hunter2@proxy:8080")
     out, _ = run("--check", "--variable", "HTTPS_PROXY", "--json")
     found = json.loads(out)

@@ -1,6 +1,6 @@
 """Every tool that pipway knows, in the order in which people are told of them.
 
-`settings --clients`, `configure`, `doctor` and the audit go through it. A client keeps nothing and starts nothing alone.
+`settings --clients`, `configure`, `doctor` and the audit go through it. A client keeps no state and writes no file.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pipway.clients.base import Client
+from pipway.clients.uv import Uv
 from pipway.errors import UsageError
 
-_ALL: tuple[Client, ...] = ()
+_ALL: tuple[Client, ...] = (Uv(),)
 
 #: name → client, in order: pip, uv, poetry, pdm, pipenv, hatch, conda, pixi, twine, easy_install
 CLIENTS: Mapping[str, Client] = MappingProxyType({client.name: client for client in _ALL})

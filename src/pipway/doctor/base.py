@@ -90,7 +90,9 @@ class Facts:
     chain: tuple[bytes, ...] = ()  #: certificates of the index as seen, DER, leaf first
     page: str = ""  #: the project's page
     page_type: str = ""
+    page_url: str = ""  #: where it came from in the end
     file_url: str = ""  #: a small file of the project
+    stalled: Finding | None = None  #: what to say of a file that stalled, unless large packets get lost
     began: float = field(default_factory=time.monotonic)
     transcript: list[str] = field(default_factory=list)  #: redacted lines for `--capture`
 

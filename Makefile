@@ -83,6 +83,7 @@ $(VENV)/pyvenv.cfg:
 $(VENV)/.run: $(VENV)/pyvenv.cfg requirements/run.txt pyproject.toml
 	$(PIP) install --require-hashes -r requirements/run.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q src  # where PYTHONDONTWRITEBYTECODE is set every start would do it: 0.2 s
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt

@@ -28,6 +28,7 @@ from pipway.dial.base import Dialer, Stream, Target
 
 POOL = random.Random(0).randbytes(8 << 20)
 AT_ONCE = 48
+TINY = 3_000  # bytes that are read in pieces of one or seven; a million of them shows nothing more and takes seconds
 MIB = 1 << 20
 EARLY = bytes(range(256)) * 8  # sent by the last proxy together with the reply that opens a tunnel
 
@@ -119,7 +120,7 @@ async def receive(side: Side, read: Read, *, until: int | None) -> str:
     await asyncio.sleep(side.dawdle)
     digest, count = hashlib.sha256(), 0
     while until is None or count < until:
-        data = await read(side.at_most)
+        data = await read(side.at_most if count < TINY else max(side.at_most, 4096))
         if not data:
             break
         digest.update(data)

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
+from tests.e2e import forks
+from tests.e2e.forks import Forked
 from tests.e2e.lab import neutral_environment
 
 READY_SECONDS = 20.0  # generous: other tests may be busy on the same cores
@@ -39,7 +42,7 @@ class Answer:
 class Pipway:
     """A running server. `url` ends in a slash."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | Forked
     url: str
     data: Path
     output: list[str] = field(repr=False)
@@ -124,18 +127,28 @@ def launch(
     settings: Mapping[str, str] | None = None,
     prefix: Sequence[str] = (),
     live: bool = False,
+    forked: bool = True,
 ) -> Pipway:
-    """Start it and wait for its ready line. `settings` maps names such as `cache.page_ttl` to values."""
+    """Start it and wait for its ready line. `settings` maps names such as `cache.page_ttl` to values.
+
+    Not `forked`, or with a prefix, it is a program of its own (`tests.e2e.forks`).
+    """
     data.mkdir(parents=True, exist_ok=True)
     log = data.parent / f"{data.name}.log"
     environ = neutral_environment(keep_trust=live) | {"XDG_CONFIG_HOME": str(data.parent / "no-config")}
     for name, value in (settings or {}).items():
         environ["PIPWAY_" + name.upper().replace(".", "_")] = value
-    command = [*prefix, sys.executable, "-m", "pipway", "serve", "--listen", "127.0.0.1:0", "--data", str(data)]
+    command = ["serve", "--listen", "127.0.0.1:0", "--data", str(data)]
     for upstream in upstreams:
         command += ["--upstream", upstream]
+    command += options
+    process: subprocess.Popen[str] | Forked
     with log.open("ab") as errors:
-        process = subprocess.Popen([*command, *options], env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)
+        if forked and not prefix:
+            process = forks.start(command, env=environ, stderr=errors.fileno())
+        else:
+            command = [*prefix, sys.executable, "-m", "pipway", *command]
+            process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)
     lines: list[str] = []
     ready = threading.Event()
     threading.Thread(target=_collect, args=(process, lines, ready), daemon=True).start()
@@ -147,7 +160,7 @@ def launch(
     return Pipway(process, found[0], data, lines, log)
 
 
-def _collect(process: subprocess.Popen[str], lines: list[str], ready: threading.Event) -> None:
+def _collect(process: subprocess.Popen[str] | Forked, lines: list[str], ready: threading.Event) -> None:
     assert process.stdout is not None
     with process.stdout as stdout:
         for line in stdout:
@@ -164,9 +177,10 @@ def serving(
     settings: Mapping[str, str] | None = None,
     prefix: Sequence[str] = (),
     live: bool = False,
+    forked: bool = True,
 ) -> Iterator[Pipway]:
     """A running pipway that must end with exit code 0 when told to."""
-    server = launch(data, *upstreams, options=options, settings=settings, prefix=prefix, live=live)
+    server = launch(data, *upstreams, options=options, settings=settings, prefix=prefix, live=live, forked=forked)
     try:
         yield server
     except BaseException:
@@ -180,5 +194,10 @@ def serving(
 def cache_verify(data: Path) -> subprocess.CompletedProcess[str]:
     """Run `pipway cache verify` on a data folder nobody serves from."""
     environ = neutral_environment() | {"PIPWAY_DATA": str(data), "XDG_CONFIG_HOME": os.devnull}
-    command = [sys.executable, "-m", "pipway", "cache", "verify"]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    with tempfile.TemporaryFile("w+") as errors:
+        process = forks.start(["cache", "verify"], env=environ, stderr=errors.fileno())
+        with process.stdout as stdout:
+            output = stdout.read()
+        code = process.wait(60)
+        errors.seek(0)
+        return subprocess.CompletedProcess(["cache", "verify"], code, output, errors.read())

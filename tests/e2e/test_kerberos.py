@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.clients import installed
-from tests.e2e.test_parents import PIP, Way, World, no_secret_in, started
+from tests.e2e.test_parents import ONCE_AGAIN, PIP, Way, World, no_secret_in, started
 from tests.lab.kerberos import Kdc
 from tests.lab.squid import KerberosSquid
 
@@ -57,9 +57,10 @@ def test_without_a_ticket_nothing_is_sent_and_a_new_one_is_used_at_once(
     before = squid.logons
     with ExitStack() as stack:
         server = started(stack, world, Way(squid.url), world.secure, tmp_path / "data")
-        outcome = PIP.install(server.index, ["pkg-0"], tmp_path / "site", deadline=60)
+        outcome = PIP.install(server.index, ["pkg-0"], tmp_path / "site", options=ONCE_AGAIN, deadline=60)
         assert outcome.code != 0
         assert outcome.seconds < 30
+        assert {server.get("/simple/pkg-0/").status for _ in range(4)} == {502}  # as often as pip would ask
         answer = server.get("/simple/pkg-0/")
         assert answer.status == 502
         assert f"localhost:{squid.port}" in answer.reason
@@ -76,11 +77,12 @@ def test_the_kdc_counts_one_wrong_password(squid: KerberosSquid, kdc: Kdc, world
     """The KDC is who judges a password, and who locks accounts."""
     failed = kdc.failed
     way = Way(squid.named(Kdc.user), {"parent_password": "Wrong-pw-0"})
-    for _ in range(2):  # the second time after a restart
+    for few in ([], ONCE_AGAIN):  # the second time after a restart
         with ExitStack() as stack:
             server = started(stack, world, way, world.secure, tmp_path / "data")
-            outcome = PIP.install(server.index, ["pkg-0"], tmp_path / "site", deadline=60)
+            outcome = PIP.install(server.index, ["pkg-0"], tmp_path / "site", options=few, deadline=60)
             assert outcome.code != 0
+            assert {server.get("/simple/pkg-0/").status for _ in range(4)} == {502}
             answer = server.get("/simple/pkg-0/")
             assert answer.status == 502
             assert "alice@PIPWAY.TEST was rejected" in answer.reason

@@ -106,7 +106,8 @@ def test_never_seen_with_the_upstream_down_is_503_and_no_client_takes_it_for_mis
         scene.upstream.down()
         try:
             answer = server.get("/simple/never-seen/", accept="application/vnd.pypi.simple.v1+json")
-            env = {} if scene.client.name == "pip-26" else {"PIP_RETRIES": "1"}  # one pip as patient as it comes
+            impatient = {"PIP_RETRIES": "1", "UV_HTTP_RETRIES": "1"}
+            env = {} if scene.client.name == "pip-26" else impatient  # one as patient as it comes
             outcome = scene.client.install(server.index, ["never-seen"], scene.room / "no", env=env)
         finally:
             scene.upstream.up()

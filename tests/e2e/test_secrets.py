@@ -37,7 +37,8 @@ def test_it_is_nowhere_to_be_seen(tmp_path: Path, level: str) -> None:
         upstream.add_wheel("foo")
         upstream.add_wheel("broken")
         upstream.behave("/simple/broken/", rude.failing(503))
-        with serving(tmp_path / "data", settings={"log.level": level, "upstream": with_login(upstream)}) as server:
+        settings = {"log.level": level, "upstream": with_login(upstream)}
+        with serving(tmp_path / "data", settings=settings, forked=False) as server:
             seen = everything(server)
             seen += server.log.read_bytes()
         seen += server.log.read_bytes() + "".join(server.output).encode()

@@ -1,0 +1,69 @@
+"""A forked pipway is what a started one would be."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from tests.e2e import forks
+from tests.e2e.lab import neutral_environment
+from tests.e2e.served import launch
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["settings", "check"], ["no-such-verb"], ["cache", "verify"]])
+def test_streams_and_exit_code_are_the_same(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environ = neutral_environment() | {"XDG_CONFIG_HOME": os.devnull, "PIPWAY_LISTEN": "nonsense", "PIPWAY_DATA": "x"}
+    command = [sys.executable, "-m", "pipway", *arguments]
+    started = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+    with tempfile.TemporaryFile("w+") as errors:
+        process = forks.start(arguments, env=environ, stderr=errors.fileno())
+        with process.stdout:
+            output = process.stdout.read()
+        assert process.wait(60) == started.returncode
+        errors.seek(0)
+        assert (output, errors.read()) == (started.stdout, started.stderr)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)])
+def test_signals_end_it(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    server = launch(tmp_path / "data", "http://127.0.0.1:9/simple/")
+    assert server.process.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        server.process.wait(0.01)
+    server.process.send_signal(number)
+    assert server.process.wait(20) == code
+    server.process.kill()
+    assert server.process.poll() == code
+    with pytest.raises(ProcessLookupError):
+        os.kill(server.process.pid, 0)
+
+
+def sockets_of(pid: int) -> set[str]:
+    found = set()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # it was for the listing
+            found.add(os.readlink(f"/proc/{pid}/fd/{name}"))
+    return {what for what in found if what.startswith("socket:")}
+
+
+def test_it_has_nobody_elses_sockets(tmp_path: Path) -> None:
+    """Neither a connection of the test's nor another server's."""
+    servers = [launch(tmp_path / name, "http://127.0.0.1:9/simple/") for name in ("one", "two")]
+    sockets = [sockets_of(pid) for pid in (os.getpid(), *(server.process.pid for server in servers))]
+    for server in servers:
+        assert server.stop() == 0
+    assert sockets[1]
+    for one, other in itertools.combinations(sockets, 2):
+        assert not one & other

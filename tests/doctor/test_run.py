@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipway.clients.base import Surroundings
-from pipway.doctor.base import Case, Facts, Result, Status, Subject, fails, works
+from pipway.doctor.base import Case, Facts, Result, Status, Subject, Suspicion, fails, works
 from pipway.doctor.run import examine
 from pipway.errors import Unavailable
 from pipway.findings import Finding, Severity
@@ -74,3 +74,37 @@ async def test_the_time_for_all_is_bounded() -> None:
     assert report.first is not None
     assert report.first.id == "a-too-slow"
     assert told == ["a", "b"]
+
+
+SUSPECTED = Finding("suspected", Severity.HIGH, "this may be why")
+
+
+@dataclass(frozen=True)
+class Suspecting:
+    """A probe that remarks something, and suspects it of what fails later."""
+
+    explains: frozenset[str]
+    id: str = "first"
+    title: str = "it works"
+    needs: tuple[str, ...] = ()
+
+    async def run(self, case: Case, facts: Facts) -> Result:
+        suspicion = Suspicion(SUSPECTED, self.explains)
+        facts.suspicions.append(suspicion)
+        return works("well", suspicion.remark)
+
+
+@pytest.mark.parametrize("explains", ["second", "broken"], ids=["a step", "a cause"])
+async def test_a_suspicion_is_the_reason_for_the_failure_that_it_explains(explains: str) -> None:
+    probes = [Suspecting(frozenset({explains})), Fixed("second", result=fails("no", LOW, HIGH))]
+    report = await examine(CASE, probes)
+    assert report.first is SUSPECTED
+    assert report.findings == (SUSPECTED, LOW, HIGH), "its remark is not told as well"
+
+
+async def test_a_suspicion_stays_a_remark_when_it_explains_nothing() -> None:
+    probes = [Suspecting(frozenset({"third"})), Fixed("second", result=fails("no", HIGH))]
+    report = await examine(CASE, probes)
+    assert report.first is HIGH
+    assert [each.severity for each in report.findings] == [Severity.MEDIUM, Severity.HIGH]
+    assert (await examine(CASE, [Suspecting(frozenset({"second"})), Fixed("second")])).first is None

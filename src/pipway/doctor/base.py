@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -73,12 +73,30 @@ class Case:
     patience: float = 5.0  #: seconds for one step of the network
 
 
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """What does no harm by itself, and is the reason when a later step fails: `run.py` then names it first.
+
+    Its finding is as it is said then. As long as everything works it is a remark, or nothing when it is `quiet`.
+    """
+
+    finding: Finding
+    explains: frozenset[str]  #: ids of causes, or of steps whose every failure it explains
+    quiet: bool = False
+
+    @property
+    def remark(self) -> Finding:
+        """The same, as something that should be known."""
+        return replace(self.finding, severity=min(self.finding.severity, Severity.MEDIUM))
+
+
 @dataclass
 class Facts:
     """What probes have learned, for those after them. None: not known (yet)."""
 
     proxy: ProxyUrl | None = None  #: the one that the subject sends requests for the index to
     no_proxy: bool = False  #: the index is excepted from the proxy
+    suspicions: list[Suspicion] = field(default_factory=list)  #: the most likely first
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: by host
     answer: Answer | None = None  #: of the proxy to the first request for a tunnel, without a login
     software: str = ""  #: what the proxy says it is

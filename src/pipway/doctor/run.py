@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipway.doctor.base import FAILING, Case, Facts, Probe, Result, Status, fails, skipped
 from pipway.doctor.probes import PROBES
@@ -67,10 +67,39 @@ async def examine(
         elif end - began <= 0:
             result = skipped(f"not tried: the {limit:.0f} seconds are over")
         else:
-            result = await _result(probe, case, facts, end - began)
+            result = _explained(probe.id, await _result(probe, case, facts, end - began), facts)
         steps.append(Step(probe.id, probe.title, result, time.monotonic() - began))
         told(steps[-1])
-    return Report(case, tuple(steps), facts)
+    return Report(case, tuple(_once(steps)), facts)
+
+
+def _explained(step: str, result: Result, facts: Facts) -> Result:
+    """What failed, with the suspicion that explains it in front."""
+    failing = next((each for each in result.findings if each.severity >= FAILING), None)
+    if result.status is not Status.FAILS or failing is None:
+        return result
+    fits = (each.finding for each in facts.suspicions if each.explains & {step, failing.id})
+    reason = next(fits, failing)
+    if reason.id == failing.id:
+        return result
+    return Result(result.status, result.says, (reason, *(each for each in result.findings if each.id != reason.id)))
+
+
+def _once(steps: Sequence[Step]) -> list[Step]:
+    """Without the remarks that turned out to be the reason for a failure: they are told there."""
+    reasons = {each.id for step in steps for each in step.result.findings if each.severity >= FAILING}
+    return [
+        replace(
+            step,
+            result=replace(
+                step.result,
+                findings=tuple(
+                    each for each in step.result.findings if each.severity >= FAILING or each.id not in reasons
+                ),
+            ),
+        )
+        for step in steps
+    ]
 
 
 async def _result(probe: Probe, case: Case, facts: Facts, seconds: float) -> Result:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.e2e import forks
 
 from pipway import platforms
 from pipway.tokens import load
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipway", "access", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **environ})
+    return forks.run(["access", *arguments], env={**os.environ, **environ})
 
 
 def test_a_token_is_printed_once(tmp_path: Path) -> None:

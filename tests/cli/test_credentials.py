@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from tests.contracts.dialer import echo, listening
+from tests.e2e import forks
 from tests.servers.counting_proxy import CountingProxy
 
 from pipway.dial.credentials.base import Credential
@@ -37,8 +36,7 @@ class Person:
 
     def run(self, *arguments: str, text: str = "", code: int = 0) -> str:
         """What it prints on both channels."""
-        command = [sys.executable, "-m", "pipway", "credentials", *arguments]
-        done = subprocess.run(command, input=text, capture_output=True, text=True, env=self.environ, timeout=60)
+        done = forks.run(["credentials", *arguments], env=self.environ, text=text)
         output = done.stdout + done.stderr
         assert done.returncode == code, output
         assert SECRET not in output

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.e2e import forks
 
 PARENT = "http://CORP%5Calice@proxy.example:8080"
 
 
 def run(*arguments: str, code: int = 0, **environ: str) -> str:
-    env = {**os.environ, "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", **environ}
-    command = [sys.executable, "-m", "pipway", "route", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=env)
+    done = forks.run(["route", *arguments], env={**os.environ, **environ})
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 

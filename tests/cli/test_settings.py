@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import trustme
+from tests.e2e import forks
 
 from pipway.settings.schema import json_schema
 from pipway.settings.table import options
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipway", "settings", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **environ})
+    return forks.run(["settings", *arguments], env={**os.environ, **environ})
 
 
 def test_show_lists_every_setting_with_its_origin(tmp_path: Path) -> None:

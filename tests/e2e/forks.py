@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
@@ -66,14 +67,28 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def start(arguments: Sequence[str], *, env: Mapping[str, str], stderr: int) -> Forked:
+def run(arguments: Sequence[str], *, env: Mapping[str, str], text: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `pipway` to its end, as subprocess.run does; `text` is its standard input."""
+    with tempfile.TemporaryFile("w+") as given, tempfile.TemporaryFile("w+") as errors:
+        given.write(text)
+        given.seek(0)
+        process = start(arguments, env=env, stdin=given.fileno(), stderr=errors.fileno())
+        with process.stdout as stdout:
+            output = stdout.read()
+        code = process.wait(60)
+        errors.seek(0)
+        return subprocess.CompletedProcess(["pipway", *arguments], code, output, errors.read())
+
+
+def start(arguments: Sequence[str], *, env: Mapping[str, str], stdin: int | None = None, stderr: int) -> Forked:
     """Run `pipway` with these arguments; its standard output is `stdout` of what is given back."""
     control = _loaded()
     output, written = os.pipe()
     end, code = os.pipe()
     request = json.dumps([list(arguments), dict(env), os.getcwd()]).encode()
     assert len(request) < _LONGEST
-    socket.send_fds(control, [request], [written, stderr, code])
+    with open(os.devnull) as nothing:
+        socket.send_fds(control, [request], [nothing.fileno() if stdin is None else stdin, written, stderr, code])
     os.close(written)
     os.close(code)
     return Forked(int(control.recv(16)), open(output, encoding="utf-8"), end)
@@ -112,15 +127,15 @@ def _serve(control: socket.socket) -> None:
             os.read(woken, 512)
             _tell(codes)
         if control.fileno() in readable:
-            request, files, _, _ = socket.recv_fds(control, _LONGEST, 3)
+            request, files, _, _ = socket.recv_fds(control, _LONGEST, 4)
             if not request:
                 return
             pid = os.fork()
             if pid == 0:
                 _become(request, files)
             control.send(str(pid).encode())
-            codes[pid] = files[2]
-            for file in files[:2]:
+            codes[pid] = files[3]
+            for file in files[:3]:
                 os.close(file)
 
 
@@ -139,13 +154,14 @@ def _become(request: bytes, files: Sequence[int]) -> None:
     arguments, env, folder = json.loads(request)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.dup2(files[0], 1)
-    os.dup2(files[1], 2)
+    for number, file in enumerate(files[:3]):
+        os.dup2(file, number)
     os.closerange(3, max(int(name) for name in os.listdir("/proc/self/fd")) + 1)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(env)
     sys.argv = ["pipway", *arguments]
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
     code: object = 1
     try:

@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -194,10 +193,4 @@ def serving(
 def cache_verify(data: Path) -> subprocess.CompletedProcess[str]:
     """Run `pipway cache verify` on a data folder nobody serves from."""
     environ = neutral_environment() | {"PIPWAY_DATA": str(data), "XDG_CONFIG_HOME": os.devnull}
-    with tempfile.TemporaryFile("w+") as errors:
-        process = forks.start(["cache", "verify"], env=environ, stderr=errors.fileno())
-        with process.stdout as stdout:
-            output = stdout.read()
-        code = process.wait(60)
-        errors.seek(0)
-        return subprocess.CompletedProcess(["cache", "verify"], code, output, errors.read())
+    return forks.run(["cache", "verify"], env=environ)

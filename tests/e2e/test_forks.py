@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,21 +18,25 @@ from tests.e2e.served import launch
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["settings", "check"], ["no-such-verb"], ["cache", "verify"]])
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        (["--version"], ""),
+        (["settings", "check"], ""),
+        (["no-such-verb"], ""),
+        (["cache", "verify"], ""),
+        (["credentials", "add", "alice@proxy.example:8080", "--stdin"], "s3cret\nsecond line"),
+    ],
+)
 def test_streams_and_exit_code_are_the_same(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     environ = neutral_environment() | {"XDG_CONFIG_HOME": os.devnull, "PIPWAY_LISTEN": "nonsense", "PIPWAY_DATA": "x"}
     command = [sys.executable, "-m", "pipway", *arguments]
-    started = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
-    with tempfile.TemporaryFile("w+") as errors:
-        process = forks.start(arguments, env=environ, stderr=errors.fileno())
-        with process.stdout:
-            output = process.stdout.read()
-        assert process.wait(60) == started.returncode
-        errors.seek(0)
-        assert (output, errors.read()) == (started.stdout, started.stderr)
+    started = subprocess.run(command, env=environ, input=given, capture_output=True, text=True, timeout=60)
+    forked = forks.run(arguments, env=environ, text=given)
+    assert (forked.returncode, forked.stdout, forked.stderr) == (started.returncode, started.stdout, started.stderr)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)])

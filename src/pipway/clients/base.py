@@ -73,6 +73,7 @@ class Installed:
     command: tuple[str, ...]  #: how to call it
     version: str = ""
     python: str = ""  #: the version of the Python it runs on, for those written in Python
+    prefix: str = ""  #: the `sys.prefix` of that Python, where it is known
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,12 @@ def no_passwords(option: str, proxies: Iterable[str], *, instead: str = _KEPT) -
             raise _secret(option, instead)
 
 
-def no_logins(option: str, addresses: Iterable[str], *, instead: str) -> None:
+def no_logins(option: str, addresses: Iterable[str], *, instead: str, file: str = " or the settings file") -> None:
     """UsageError when one of these web addresses holds a login: without a password the user is a token."""
     for text in addresses:
         rest = _SCHEME.sub("", _NAME.sub("", text.strip(), count=1), count=1)
         if "@" in re.split(r"[/?#]", rest, maxsplit=1)[0]:
-            raise _secret(option, f"{instead} or the settings file")
+            raise _secret(option, f"{instead}{file}")
 
 
 def _secret(option: str, instead: str) -> UsageError:

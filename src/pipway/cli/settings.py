@@ -9,14 +9,45 @@ from typing import Annotated
 
 import typer
 
+from pipway.errors import UsageError
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 _Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Read settings from this TOML file.")]
 
 
-@app.callback()
-def _group() -> None:
+@app.callback(invoke_without_command=True)
+def _group(
+    context: typer.Context,
+    clients: Annotated[
+        bool, typer.Option("--clients", help="Show what pip, uv and other tools end up with, and who said so.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --clients: print JSON.")] = False,
+) -> None:
     """Show, check and describe every setting."""
+    if context.invoked_subcommand is not None:
+        if clients or as_json:
+            raise UsageError("settings-what", "--clients stands alone", fix="pipway settings --clients --json")
+        return
+    if not clients:
+        raise UsageError("settings-what", "--json needs --clients or show", fix="pipway settings show --json")
+    _clients(as_json)
+
+
+def _clients(as_json: bool) -> None:
+    from rich.console import Console
+
+    from pipway.cli import clients_table
+    from pipway.cli.render import show_findings
+    from pipway.clients.here import here
+    from pipway.clients.registry import CLIENTS
+
+    tools = clients_table.collect(CLIENTS.values(), here(os.environ))
+    if as_json:
+        print(clients_table.as_json(tools))
+        return
+    clients_table.show(tools, Console())
+    show_findings(finding for tool in tools for finding in tool.findings)
 
 
 @app.command()

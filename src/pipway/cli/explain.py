@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -72,7 +73,29 @@ def _context() -> Context:
     from pipway.doctor.conditions import Context
 
     surroundings = here(os.environ)
-    return Context(os.environ, {name: CLIENTS[name].effective(surroundings, None) for name in ("pip", "uv", "poetry")})
+    clients = {name: CLIENTS[name] for name in ("pip", "uv", "poetry") if name in CLIENTS}
+    return Context(
+        os.environ,
+        {name: each.effective(surroundings, None) for name, each in clients.items()},
+        findings={name: each.findings(surroundings, None) for name, each in clients.items()},
+        files={name: each.files(surroundings) for name, each in clients.items()},
+        pac=_pac(),
+    )
+
+
+def _pac() -> str:
+    """A PAC file that our settings or the system's name."""
+    from pipway.dial.route.system import system_settings
+    from pipway.errors import PipwayError
+    from pipway.settings import load
+
+    with contextlib.suppress(PipwayError):
+        if named := load(environ=os.environ).outbound.pac:
+            return str(named)
+    with contextlib.suppress(OSError):
+        system = system_settings()
+        return system.pac if system else ""
+    return ""
 
 
 def _print_json(found: list[Explanation]) -> None:

@@ -5,10 +5,13 @@ Pure: each takes what a signature found and the `Context`, and asks nobody else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
-from pipway.clients.base import Effective, Setting
+from pipway.clients.base import ConfigFile, Effective, Setting
+from pipway.doctor.suspects import SUSPECTS, Values, View, extra_index
+from pipway.findings import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +21,30 @@ class Context:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     effective: Mapping[str, Mapping[Setting, Effective]] = field(default_factory=dict, repr=False)  #: by tool
     command: tuple[str, ...] = field(default=(), repr=False)
+    findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)  #: by tool: of its client
+    files: Mapping[str, Sequence[ConfigFile]] = field(default_factory=dict)  #: by tool
+    pac: str = ""  #: a PAC file that pipway's settings or the system's name
 
     def setting(self, tool: str, setting: Setting) -> Effective | None:
         """One setting of one tool, if it is known."""
         return self.effective.get(tool, {}).get(setting)
 
+    def view(self, tool: str) -> View:
+        """One tool as it is set up here."""
+        return View(
+            tool,
+            environ=self.environ,
+            effective=self.effective.get(tool, {}),
+            findings=self.findings.get(tool, ()),
+            files=self.files.get(tool, ()),
+        )
+
 
 #: Nothing is known besides the log.
 NOTHING = Context()
 
-Condition = Callable[[Mapping[str, str], str, Context], bool]
+#: (what the signature found, tool, context) → False, or True, or values for the cause's texts
+Condition = Callable[[Mapping[str, str], str, Context], "Values | bool"]
 
 
 def _proxy_set(_: Mapping[str, str], tool: str, context: Context) -> bool:
@@ -35,7 +52,36 @@ def _proxy_set(_: Mapping[str, str], tool: str, context: Context) -> bool:
     return effective is not None and bool(effective.value)
 
 
-#: name in a catalogue file → condition
+def _proxy_login_set(_: Mapping[str, str], tool: str, context: Context) -> bool:
+    effective = context.setting(tool, Setting.PROXY)
+    return effective is not None and ":" in urlsplit(effective.value).netloc.rpartition("@")[0]
+
+
+def _proxy_https(_: Mapping[str, str], tool: str, context: Context) -> bool:
+    effective = context.setting(tool, Setting.PROXY)
+    return effective is not None and effective.value.lower().startswith("https:")
+
+
+def _pac_known(_: Mapping[str, str], tool: str, context: Context) -> Values | bool:
+    return {"pac": context.pac} if context.pac and not _proxy_set(_, tool, context) else False
+
+
+def _judged(judge: Callable[[View], Values | None]) -> Condition:
+    def condition(_: Mapping[str, str], tool: str, context: Context) -> Values | bool:
+        if tool not in context.effective:
+            return False
+        found = judge(context.view(tool))
+        return False if found is None else found
+
+    return condition
+
+
+#: name in a catalogue file → condition; what doctor suspects of a configuration has the name of its cause
 CONDITIONS: Mapping[str, Condition] = {
     "proxy-set": _proxy_set,
+    "proxy-login-set": _proxy_login_set,
+    "proxy-https": _proxy_https,
+    "pac-known": _pac_known,
+    "extra-index": _judged(extra_index),
+    **{each.cause: _judged(each.judge) for each in SUSPECTS},
 }

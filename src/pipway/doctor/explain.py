@@ -77,7 +77,7 @@ def tool_of(text: str) -> str:
     return next((name for name, shows in _TOOLS.items() if shows.search(text)), "")
 
 
-_Match = tuple[Signature, "re.Match[str]", str]
+_Match = tuple[Signature, "re.Match[str]", str, Mapping[str, str]]
 
 
 def _match(signature: Signature, text: str, tools: frozenset[str], context: Context) -> _Match | None:
@@ -91,8 +91,10 @@ def _match(signature: Signature, text: str, tools: frozenset[str], context: Cont
         return None
     groups = _groups(last)
     for tool in (signature.tools & tools) or tools or signature.tools or frozenset({""}):
-        if all(CONDITIONS[name](groups, tool, context) for name in signature.when):
-            return signature, last, tool
+        held = [CONDITIONS[name](groups, tool, context) for name in signature.when]
+        if all(each is not False for each in held):
+            known = [each for each in held if not isinstance(each, bool)]
+            return signature, last, tool, {key: value for each in known for key, value in each.items()}
     return None
 
 
@@ -101,11 +103,11 @@ def _groups(match: re.Match[str]) -> Mapping[str, str]:
 
 
 def _explanation(cause: Cause, best: _Match, text: str, offset: int, version: str, context: Context) -> Explanation:
-    signature, match, tool = best
+    signature, match, tool, known = best
     start = text.rfind("\n", 0, match.start()) + 1
     end = text.find("\n", match.start())
     line = text[start : end if end >= 0 else len(text)].strip()
-    values: dict[str, Any] = dict(_groups(match))
+    values: dict[str, Any] = {**known, **_groups(match)}
     values.setdefault("command", " ".join(context.command))
     values.setdefault("tool", tool)
     finding = cause.finding(version=version, **values)

@@ -32,6 +32,7 @@ from pipway.server.limits import Limits
 from pipway.server.sides import SealedSide
 from pipway.server.tunnel import Tunnel
 
+AT_ONCE = 4  # schedules
 WAYS = ["relayed", "spliced", "as in the field", "portable", "stream"]
 
 
@@ -411,14 +412,16 @@ async def test_little_waits_for_a_slow_reader_behind_tls() -> None:
 # Random schedules.
 
 
-async def _schedule(made: Works, seed: int) -> None:
+async def _schedule(made: Works, seed: int, opening: asyncio.Lock) -> None:
     detachable = made.detachable
     chance = random.Random(seed)
-    made.early = chance.randbytes(chance.choice((0, 0, 10, 400_000)))
-    ends = await made.open()
+    early = chance.randbytes(chance.choice((0, 0, 10, 400_000)))
+    async with opening:
+        made.early = early
+        ends = await made.open()
     may_reset = chance.random() < 0.5
     client, far = (Actor(sock, chance, may_reset=may_reset) for sock in (ends.client, ends.far))
-    client.sent += made.early
+    client.sent += early
 
     async def play(actor: Actor) -> None:
         await actor.play()
@@ -443,8 +446,16 @@ async def _schedule(made: Works, seed: int) -> None:
 
 
 async def _schedules(made: Works, seeds: range) -> None:
-    for seed in seeds:
-        await _schedule(made, seed)
+    """Some at once: most of them wait for small buffers most of the time."""
+    left, opening = iter(seeds), asyncio.Lock()
+
+    async def some() -> None:
+        for seed in left:
+            await _schedule(made, seed, opening)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(some())
     await made.over()
 
 

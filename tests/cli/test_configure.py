@@ -71,6 +71,19 @@ def test_written_undone_and_said(person: Person) -> None:
     assert raised.value.code == "nothing-to-undo"
 
 
+def test_extra_indexes_stay_if_wanted(person: Person) -> None:
+    person.conf.parent.mkdir(parents=True)
+    person.conf.write_bytes(
+        MINE + b'allow-insecure-host = ["old.example"]\n\n[[index]]\nname = "x"\nurl = "https://x.example/"\n'
+    )
+    person.run("uv", "--keep-extra")
+    text = person.conf.read_text()
+    assert "old.example/simple/" in text
+    assert '[[index]]\nname = "x"\nurl = "https://x.example/"\n' in text
+    assert "explicit" not in text
+    assert "allow-insecure-host" not in text
+
+
 def test_a_dry_run_shows_and_changes_nothing(person: Person) -> None:
     output = person.run("uv", "--dry-run")
     assert f"--- /dev/null\n+++ {person.conf}\n" in output

@@ -104,6 +104,7 @@ def test_extra_indexes_stay_only_on_request(tmp_path: Path) -> None:
     """Unverified hosts go all the same."""
     found = meant(Asked(index_url="https://nexus.example/simple/", keep_extra=True), settings(tmp_path), {})
     assert found.wish.drop == {Setting.NO_INDEX, Setting.TRUSTED_HOSTS}
+    assert found.wish.keep == {Setting.EXTRA_INDEXES, Setting.FIND_LINKS}
 
 
 def test_a_login_comes_from_a_variable(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def meant(asked: Asked, settings: Settings, environ: Mapping[str, str], *, dry_r
         timeout=asked.timeout,
         require_virtualenv=True if asked.require_virtualenv else None,
         drop=drop,
+        keep=EXTRA if asked.keep_extra else frozenset(),
     )
     secret = any(url is not None and (url.user, url.password) != (None, None) for url in (index, proxy))
     return Meant(wish, secret, pipway, tuple(remarks))

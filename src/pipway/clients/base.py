@@ -123,6 +123,7 @@ class Wish:
     timeout: int | None = None  #: seconds
     require_virtualenv: bool | None = None
     drop: frozenset[Setting] = frozenset()  #: settings to remove wherever the scope's file has them
+    keep: frozenset[Setting] = frozenset()  #: settings that stay beside an index, as a person wants it
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class Uv:
             hosts = [host.strip() for host in wish.no_proxy.split(",") if host.strip()]
             edit.set((*under, "no-proxy"), hosts)
         if wish.index is not None:
-            _point(edit, under, wish.index)
+            _point(edit, under, wish.index, keep_extra=Setting.EXTRA_INDEXES in wish.keep)
         after = edit.result()
         secret = any("@" in urlsplit(url).netloc for url in (wish.index or "", wish.proxy or ""))
         return [] if after == (file.raw or b"") else [Change(path, file.raw, after, private=secret)]
@@ -282,9 +282,11 @@ def _drop(edit: TomlEdit, under: tuple[str, ...], setting: Setting) -> None:
                 edit.remove((*under, "index", number))
 
 
-def _point(edit: TomlEdit, under: tuple[str, ...], url: str) -> None:
+def _point(edit: TomlEdit, under: tuple[str, ...], url: str, *, keep_extra: bool = False) -> None:
     """One index: the default one; what takes packages from elsewhere goes, or serves only who names it."""
     for key in _WHAT_A_WISH_FOR_AN_INDEX_TAKES:
+        if keep_extra and key == "extra-index-url":
+            continue
         edit.remove((*under, key))
         edit.remove((*under, "pip", key))
     kept = False
@@ -292,7 +294,7 @@ def _point(edit: TomlEdit, under: tuple[str, ...], url: str) -> None:
         if index.get("default") and not kept:
             edit.set((*under, "index", number, "url"), url)
             kept = True
-        elif index.get("explicit"):
+        elif index.get("explicit") or (keep_extra and not index.get("default")):
             continue
         elif index.get("name") and not index.get("default"):
             edit.set((*under, "index", number, "explicit"), True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipway.clients.base import Surroundings
-from pipway.doctor.base import Case, Facts, Result, Status, Subject, Suspicion, fails, works
+from pipway.doctor.base import Case, Facts, Result, Status, Subject, Suspicion, fails, skipped, works
 from pipway.doctor.run import examine
 from pipway.errors import Unavailable
 from pipway.findings import Finding, Severity
@@ -43,6 +43,11 @@ async def test_what_needs_a_failed_step_is_not_tried_and_the_rest_is() -> None:
     report = await examine(CASE, probes)
     assert [step.result.status for step in report.steps] == ["fails", "skipped", "skipped", "works"]
     assert report.first is HIGH
+
+
+async def test_a_step_with_nothing_to_try_stops_nobody() -> None:
+    report = await examine(CASE, [Fixed("proxy", result=skipped("no proxy is used")), Fixed("index", ("proxy",))])
+    assert [step.result.status for step in report.steps] == ["skipped", "works"]
 
 
 async def test_the_first_failing_finding_is_the_first_that_stops_an_install() -> None:

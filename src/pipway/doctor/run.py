@@ -57,17 +57,20 @@ async def examine(
     """Run the probes in order, within `limit` seconds; `told` hears of each step as it ends."""
     facts = Facts()
     steps: list[Step] = []
+    stopped: set[str] = set()
     end = time.monotonic() + limit
     for probe in probes:
         began = time.monotonic()
-        stopped = {step.id: step for step in steps if step.result.status in (Status.FAILS, Status.SKIPPED)}
-        blocked = next((stopped[name] for name in probe.needs if name in stopped), None)
+        # What says of itself that it has nothing to try, as the proxy's steps where there is none, stops nobody.
+        blocked = next((name for name in probe.needs if name in stopped), None)
         if blocked is not None:
-            result = skipped(f"not tried: needs {blocked.id}")
+            result = skipped(f"not tried: needs {blocked}")
         elif end - began <= 0:
             result = skipped(f"not tried: the {limit:.0f} seconds are over")
         else:
             result = _explained(probe.id, await _result(probe, case, facts, end - began), facts)
+        if blocked is not None or result.status is Status.FAILS:
+            stopped.add(probe.id)
         steps.append(Step(probe.id, probe.title, result, time.monotonic() - began))
         told(steps[-1])
     return Report(case, tuple(_once(steps)), facts)

@@ -63,6 +63,7 @@ TABLES = "# top\na=1 # c\n\n[pip]\nx=1 # one\n\n# of t\n[t]\ny=2\n"
         ("index=[{url='a'}]\n", more("index"), "index=[{url='a'}, {url = \"u\", default = true}]\n"),
         ("[[index]]\nurl='a' # k\n# t\n[t]\n", put("index", 0, "url"), '[[index]]\nurl="new" # k\n# t\n[t]\n'),
         ("[[index]]\nurl='a'\n\n# of t\n[t]\n", more("index"), f"[[index]]\nurl='a'\n\n{INDEX}\n# of t\n[t]\n"),
+        ("[[index]]\nurl='a'\n# own\n\n[t]\n", more("index"), f"[[index]]\nurl='a'\n# own\n\n{INDEX}\n[t]\n"),
         ("[[index]]\nurl='a'\n\n# 2\n[[index]]\nurl='b'\n", gone("index", 0), "\n# 2\n[[index]]\nurl='b'\n"),
         ("[[index]]\nurl='a'\n# last\n", gone("index", 0), "# last\n"),
         ("[[a.i]]\nx=1\n[[a.i]]\nx=2\n", put("a", "i", 1, "x"), '[[a.i]]\nx=1\n[[a.i]]\nx="new"\n'),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.clients.around import around as somewhere
 from tests.e2e.clients import Uv as RealUv
 
 from pipway.clients.base import Effective, Installed, Setting, Surroundings, Wish
@@ -28,15 +29,7 @@ def around(
     cwd: str = "work",
     command: tuple[str, ...] = (),
 ) -> Surroundings:
-    """Files are named from tmp_path: home/, work/, root/."""
-    for folder in ("home", "work", "root"):
-        (tmp_path / folder).mkdir(exist_ok=True)
-    for name, text in (files or {}).items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    return Surroundings(
-        environ or {}, tmp_path / "home", tmp_path / cwd, root=tmp_path / "root", command=("uv", *command)
-    )
+    return somewhere(tmp_path, files, environ, cwd=cwd, command=("uv", *command))
 
 
 USER, OWN, SHARED = "home/.config/uv/uv.toml", "work/uv.toml", "work/pyproject.toml"

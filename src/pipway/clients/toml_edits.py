@@ -19,6 +19,7 @@ from pipway.clients.toml_files import BOM, Broken, Key, Keys, Statement, TomlFil
 from pipway.errors import UsageError
 from pipway.findings import Place
 
+_COMMENTS = re.compile(r"(?:[ \t]*#[^\n]*\n)+(?=[ \t]*\r?\n|\Z)")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -92,7 +93,7 @@ class TomlEdit:
         self._put((*keys, len(self.get(*keys) or ())), dict(values))
         lines = [f"[[{_dotted(keys)}]]", *(f"{_dotted((key,))} = {_written(value)}" for key, value in values.items())]
         mine = [one for one in statements(self._text) if one.keys[: len(keys)] == keys]
-        self._section(mine[-1].end if mine else len(self._text), lines)
+        self._section(self._behind(mine[-1].end) if mine else len(self._text), lines)
 
     def result(self) -> bytes:
         """The new bytes, read again to be sure of them."""
@@ -179,6 +180,11 @@ class TomlEdit:
                 break
             start = above
         self._text = f"{self._text[:start]}{line}{self._line}{self._line}{self._text[start:]}"
+
+    def _behind(self, at: int) -> int:
+        """Behind the comments that stand right below a table; those right above the next one are its own."""
+        match = _COMMENTS.match(self._text, at)
+        return match.end() if match else at
 
     def _section(self, at: int, lines: Sequence[str]) -> None:
         """New lines with an empty one around them."""

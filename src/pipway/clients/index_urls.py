@@ -1,0 +1,77 @@
+"""PW705: index URLs without /simple, or with what does not belong to one.
+
+Pure; every client that takes an index calls it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+from pipway.findings import Finding, Fix, Place, Severity
+
+_ID = "PW705"
+_DEFAULT = urlsplit(PYPI_SIMPLE_ENDPOINT)
+_NEXUS = re.compile(r"/repository/[^/]+/?")
+_ARTIFACTORY = re.compile(r"(/artifactory)?/api/pypi/[^/]+/?")
+_ARTIFACTORY_UI = re.compile(r"/artifactory/(?!api/)([^/]+)/?(?:simple/?)?")
+
+
+def suspicious(url: str, key: str, place: Place) -> Iterator[Finding]:
+    """What is wrong with the index URL that `key` names."""
+    if url != url.strip("'\" "):
+        yield Finding(_ID, Severity.HIGH, f"the index in {key} has quotes around it",
+                      "they belong to the URL, which no server knows", place, fix=Fix("remove the quotes"))  # fmt: skip
+        return
+    if re.search(r"\s[#;]", url):
+        yield Finding(_ID, Severity.HIGH, f"the index in {key} has a comment behind it",
+                      "it belongs to the URL: comments stand on lines of their own", place,
+                      fix=Fix("move the comment to a line of its own"))  # fmt: skip
+        return
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return
+    path, severity, why = _meant(parts)
+    if path is None:
+        return
+    meant = urlunsplit(("https" if _default(parts) else parts.scheme, _host(parts), path, "", ""))
+    yield Finding(
+        _ID, severity, f"the index in {key} does not end in /simple", why, place,
+        fix=Fix(f"write {meant}", safe=_default(parts)),
+    )  # fmt: skip
+
+
+def _meant(parts: SplitResult) -> tuple[str | None, Severity, str]:
+    path = parts.path
+    if parts.scheme not in {"http", "https"} or parts.hostname is None:
+        return None, Severity.INFO, ""
+    if _default(parts):
+        right = path.rstrip("/") == _DEFAULT.path.rstrip("/")
+        return (None if right else _DEFAULT.path), Severity.HIGH, "pip finds no package there"
+    if _NEXUS.fullmatch(path):
+        return f"{path.rstrip('/')}/simple/", Severity.HIGH, "Nexus has its index at /repository/NAME/simple/"
+    if _ARTIFACTORY.fullmatch(path):
+        return f"{path.rstrip('/')}/simple/", Severity.HIGH, "Artifactory has its index at /api/pypi/NAME/simple/"
+    other = _ARTIFACTORY_UI.fullmatch(path)
+    if other is not None:
+        return (
+            f"/artifactory/api/pypi/{other[1]}/simple/",
+            Severity.HIGH,
+            "Artifactory has it at /api/pypi/NAME/simple/",
+        )
+    if path in {"", "/"}:
+        return "/simple/", Severity.LOW, "few servers have their index at the root"
+    return None, Severity.INFO, ""
+
+
+def _default(parts: SplitResult) -> bool:
+    return parts.hostname == _DEFAULT.hostname
+
+
+def _host(parts: SplitResult) -> str:
+    """Without the login."""
+    return parts.netloc.rpartition("@")[2]

@@ -12,10 +12,10 @@ from pipway.clients.base import Client
 from pipway.clients.conda import Conda
 from pipway.clients.hatch import Hatch
 from pipway.clients.pdm import Pdm
+from pipway.clients.pip import Pip
 from pipway.clients.pipenv import Pipenv
 from pipway.clients.pixi import Pixi
 from pipway.clients.poetry import Poetry
-from pipway.clients.pip import Pip
 from pipway.clients.uv import Uv
 from pipway.errors import UsageError
 

@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "web": EVERYONE | PURE | {"index", "store"},
     # What other tools read.
     "clients": {"errors", "findings", "redact", "platforms"},
-    "doctor": {"errors", "findings", "redact", "wire", "simple", "dial", "clients"},
+    "doctor": {"errors", "findings", "redact", "trace", "wire", "simple", "dial", "clients"},
     # Who gets in, and where to.
     "tokens": {"errors"},
     "access": {"errors", "wire", "dial", "tokens"},

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from pipway.doctor.base import Probe
-from pipway.doctor.probes import clients, configuration, connect, reach
+from pipway.doctor.probes import clients, configuration, connect, download, index, mtu, names, portal, reach
 
-PROBES: tuple[Probe, ...] = (configuration.PROBE, reach.PROBE, connect.PROBE, clients.PROBE)
+PROBES: tuple[Probe, ...] = (
+    configuration.PROBE,
+    names.PROBE,
+    reach.PROBE,
+    connect.PROBE,
+    portal.PROBE,
+    index.PROBE,
+    download.PROBE,
+    mtu.PROBE,
+    clients.PROBE,
+)

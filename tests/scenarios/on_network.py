@@ -1,0 +1,106 @@
+"""Networks without names, with holes, or that nobody answers in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.lab.network import Network
+from tests.lab.squid import Squid
+from tests.scenarios.stage import Stage, scenario
+from tests.scenarios.world import World, environment, pip_install, there, uv_install, world
+from tests.servers.name_server import name_server
+
+IMPATIENT = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
+HOST = "index.example"
+
+
+def _network(stack: ExitStack, folder: Path, *, resolver: str = IMPATIENT) -> tuple[Network, World]:
+    """A network whose name server is at 127.0.0.1:53, if anywhere; and in it an index behind TLS."""
+    (folder / "resolv.conf").write_text(resolver)
+    (folder / "hosts").write_text("127.0.0.1 localhost\n")
+    network = stack.enter_context(Network(folder))
+    stack.enter_context(network.entered())
+    return network, stack.enter_context(world(folder))
+
+
+def _squid(stack: ExitStack, folder: Path, network: Network) -> Squid:
+    squid = Squid(folder / "squid")
+    squid.inside = network.inside
+    squid.start()
+    stack.callback(squid.stop)
+    return squid
+
+
+@scenario(
+    "dns-black-hole",
+    cause="name-server-silent",
+    title="No name server answers; the proxy knows the names",
+    client="pip 26",
+    group="network",
+)
+def dns_black_hole(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        network, here = _network(stack, folder)
+        stack.enter_context(name_server({}, silent=True))
+        squid = _squid(stack, folder, network)
+        env = environment(folder, {"PIP_INDEX_URL": here.index(), "SSL_CERT_FILE": here.bundle})
+        words = {"PROXY": "127.0.0.1", "PORT": str(squid.port)}
+        yield Stage(pip_install(folder), env, folder, there(folder), inside=network.inside, words=words)
+
+
+@scenario(
+    "name-unknown",
+    cause="name-not-found",
+    title="The index's name is known only to the proxy",
+    client="uv",
+    group="network",
+)
+def name_unknown(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        network, here = _network(stack, folder)
+        stack.enter_context(name_server({}))
+        squid = _squid(stack, folder, network)
+        env = environment(folder, {"UV_DEFAULT_INDEX": here.index(), "SSL_CERT_FILE": here.bundle})
+        words = {"PROXY": "127.0.0.1", "PORT": str(squid.port)}
+        yield Stage(uv_install(folder), env, folder, there(folder), inside=network.inside, words=words)
+
+
+@scenario(
+    "ipv6-black-hole",
+    cause="address-hole",
+    title="Packets to the index's IPv6 addresses get lost, and pip tries them one after the other",
+    client="pip 26",
+    group="network",
+)
+def ipv6_black_hole(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
+    addresses = [f"fd00::{number}" for number in range(1, 5)]
+    with ExitStack() as stack:
+        network, here = _network(stack, folder)
+        for address in addresses:
+            network.run("ip", "addr", "add", f"{address}/128", "dev", "lo")
+        network.drop("ip6 daddr fd00::/16 meta l4proto tcp")
+        stack.enter_context(name_server({HOST: [*addresses, "127.0.0.1"]}))
+        env = environment(folder, {"PIP_INDEX_URL": here.index(), "SSL_CERT_FILE": here.bundle})
+        yield Stage(pip_install(folder), env, folder, there(folder), inside=network.inside, hidden=True, patience=4)
+
+
+@scenario(
+    "index-silent",
+    cause="index-silent",
+    title="Packets to the index get lost: only the proxy gets out",
+    client="pip 26",
+    group="network",
+)
+def index_silent(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        network, here = _network(stack, folder)
+        stack.enter_context(name_server({HOST: ["127.0.0.9"]}))
+        network.drop("ip daddr 127.0.0.9 meta l4proto tcp")
+        squid = _squid(stack, folder, network)  # it knows another address of that name
+        more = {"PIP_TIMEOUT": "1"}
+        env = environment(folder, {"PIP_INDEX_URL": here.index(), "SSL_CERT_FILE": here.bundle, **more})
+        words = {"PROXY": "127.0.0.1", "PORT": str(squid.port)}
+        yield Stage(pip_install(folder), env, folder, there(folder), inside=network.inside, words=words)

@@ -129,6 +129,8 @@ def _serve(control: socket.socket) -> None:
         if control.fileno() in readable:
             request, files, _, _ = socket.recv_fds(control, _LONGEST, 4)
             if not request:
+                for pid in codes:  # a failed test may have left them
+                    os.kill(pid, signal.SIGKILL)
                 return
             pid = os.fork()
             if pid == 0:

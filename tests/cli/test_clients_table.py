@@ -102,7 +102,7 @@ def test_for_programs(tool: Tool) -> None:
 
 
 def test_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tool that is not there counts when its files are."""
+    """A tool that is not there counts when a file of its own says something."""
     for name in ("HOME", "XDG_CONFIG_HOME", "PATH"):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -116,5 +116,6 @@ def test_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"from {tmp_path}/uv/uv.toml:2 (user)" in found.stdout
     tools = {one["tool"]: one for one in json.loads(CliRunner().invoke(app, ["--clients", "--json"]).stdout)}
     assert tools["uv"]["settings"]["index"]["from"][0]["place"] == f"{tmp_path}/uv/uv.toml:2"
+    assert "pdm" not in tools
     for words in (["--json"], ["--clients", "show"]):
         assert isinstance(CliRunner().invoke(app, words).exception, UsageError)

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipway.cli.configure import app
+from pipway.clients import registry
 from pipway.errors import UsageError
 
 MINE = b'# mine\nextra-index-url = ["https://svc:hunter2@old.example/simple/"]  # why\n\ncache-keys = []\n'
@@ -138,7 +139,6 @@ def test_the_undo_that_is_printed_finds_the_same_data_folder(person: Person) -> 
     ("arguments", "code"),
     [
         (("nonsense",), "unknown-tool"),
-        ((), "no-tools"),
         (("uv", "--undo"), "configure-what"),
         (("uv", "--force"), "configure-what"),
         (("--ci", "github", "--docker"), "configure-what"),
@@ -150,6 +150,11 @@ def test_the_undo_that_is_printed_finds_the_same_data_folder(person: Person) -> 
 def test_what_is_refused(person: Person, arguments: Any, code: str) -> None:
     assert person.refused(*arguments) == code
     assert list(person.home.iterdir()) == []
+
+
+def test_without_any_tool(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "CLIENTS", {})
+    assert person.refused() == "no-tools"
 
 
 def test_snippets(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,14 +52,17 @@ class Tool:
 
 
 def collect(clients: Iterable[Client], surroundings: Surroundings) -> list[Tool]:
-    """Every tool that is there, or that has files; each in the version that a plain call starts."""
+    """Every tool that is there, or that a file of its own tells something; in the version that a plain call starts."""
     tools = []
     for client in clients:
         installed = next(iter(client.find(surroundings)), None)
         files = client.files(surroundings)
-        if installed is None and not any(file.exists and file.scope != "project" for file in files):
-            continue
         effective = client.effective(surroundings, installed)
+        own = {str(file.path) for file in files}
+        if installed is None and not any(
+            entry.place.name in own for one in effective.values() for entry in one.entries
+        ):
+            continue
         tools.append(Tool(client.name, installed, files, effective, client.findings(surroundings, installed)))
     return tools
 

@@ -39,10 +39,10 @@ def target_of(path: Path) -> Path:
 def state_of(target: Path) -> State:
     """What is there now. UsageError when that is no ordinary file, or cannot be read."""
     try:
+        status = target.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait
+            raise UsageError("not-a-file", f"{target} is no ordinary file", fix="move it away")
         with target.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise UsageError("not-a-file", f"{target} is no ordinary file", fix="move it away")
             content = file.read(_LARGEST + 1)
     except (FileNotFoundError, NotADirectoryError):
         return State(None)

@@ -72,9 +72,8 @@ class Screen:
     def step(self, step: Step) -> None:
         """One line, as soon as it is known."""
         mark, colour = _MARKS[step.result.status]
-        title = f"{step.title:<{_TITLE}}"
         style = "dim" if step.result.status == "skipped" else ""
-        self._say((f"  {mark} ", colour), (title, style), (f"  {redact(step.result.says)}", "dim"))
+        self._row((f"  {mark}", colour), (f"{step.title:<{_TITLE}}", style), (redact(step.result.says), "dim"))
 
     def end(self, report: Report) -> None:
         """The first thing that fails, then what else should be known."""
@@ -102,7 +101,19 @@ class Screen:
 
     def line(self, label: str, text: str) -> None:
         """A labelled line."""
-        self._say((f"  {label:>5}  ", "dim"), (redact(text), ""))
+        self._row((f"  {label:>5} ", "dim"), (redact(text), ""))
+
+    def _row(self, *cells: tuple[str, str]) -> None:
+        """Side by side; the last cell is wrapped below its own beginning."""
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        for _ in cells[:-1]:
+            grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_row(*(Text(text, style) for text, style in cells))
+        self._console.print(grid)
 
     def _say(self, *parts: tuple[str, str], wrap: bool = True) -> None:
         from rich.text import Text

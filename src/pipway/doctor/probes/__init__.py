@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from pipway.doctor.base import Probe
-from pipway.doctor.probes import clients, configuration, connect, download, index, mtu, names, portal, reach
+from pipway.doctor.probes import (
+    clients,
+    configuration,
+    connect,
+    download,
+    index,
+    login,
+    mtu,
+    names,
+    portal,
+    proxy,
+    reach,
+)
 
 PROBES: tuple[Probe, ...] = (
     configuration.PROBE,
     names.PROBE,
     reach.PROBE,
+    proxy.PROBE,
     connect.PROBE,
+    login.PROBE,
     portal.PROBE,
     index.PROBE,
+    connect.FILES,
     download.PROBE,
     mtu.PROBE,
     clients.PROBE,

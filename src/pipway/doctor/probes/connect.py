@@ -1,59 +1,90 @@
-"""Does the proxy open a tunnel, and if it wants a login, can this client give it?"""
+"""Does the proxy connect to the index, and later to the host of its files? To ask for a login is not to refuse."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from pipway.dial.base import Target
-from pipway.dial.direct import Direct
 from pipway.dial.gate import scheme_name
 from pipway.doctor.base import Case, Facts, Result, fails, skipped, works
-from pipway.doctor.catalogue import finding
-from pipway.wire.auth.challenges import parse_challenges
-from pipway.wire.connect import Answer, ConnectReader, render_connect
+from pipway.doctor.catalogue import catalogue, finding
+from pipway.doctor.path import adapted, direct, opening, parent_of, target_in, target_of, through, words
+from pipway.errors import PipwayError, Unavailable
+from pipway.findings import Finding
+from pipway.wire.responses import Head
+
+_OWN = "pipway"  # begins the reasons that another pipway on the way gives
+_NAMED = ("login-without-domain", "stored-login-rejected")  # causes, the more special one first
 
 
 class Connect:
-    """Asks for a tunnel without a login first: the answer says which logins are taken."""
+    """Reads the answer that the proxy gave to the first request, which had no login."""
 
     id = "connect"
-    title = "the proxy lets this client through"
-    needs = ("reach",)
+    title = "the proxy connects to the index"
+    needs = ("proxy",)
 
     async def run(self, case: Case, facts: Facts) -> Result:
         """See `Probe`."""
         if facts.proxy is None or facts.no_proxy:
+            facts.open = opening(case, direct(case, facts))
             return skipped("no proxy is used")
-        parts = urlsplit(case.index)
-        target = Target(parts.hostname or "", parts.port or 443)
-        answer = await _asked(Target(facts.proxy.host, facts.proxy.port), target, case.patience)
-        if answer.tunnel:
-            return works(f"it opens a tunnel to {target}")
-        facts.offered = tuple(
-            parse_challenges(
-                value.decode("latin-1") for name, value in answer.head.headers if name == b"proxy-authenticate"
-            )
-        )
-        names = ", ".join(dict.fromkeys(scheme_name(each.scheme) for each in facts.offered))
-        if answer.head.status == 407:
-            values = {"proxy": f"{facts.proxy.host}:{facts.proxy.port}", "schemes": names, "tool": case.subject.name}
-            cause = "proxy-login-required" if "Basic" in names else "proxy-login-unsupported"
-            return fails(f"it wants a login: {names}", finding(cause, command=" ".join(case.command), **values))
-        return fails(f"it answers {answer.head.status}", finding("proxy-refuses", reason=answer.head.reason))
+        target = target_of(case)
+        if facts.answer is None:  # SOCKS: its handshake is one with the login
+            return works("the login goes with the request")
+        head = facts.answer.head
+        if head.status == 407:
+            names = ", ".join(dict.fromkeys(scheme_name(each.scheme) for each in facts.offered))
+            return works(f"it wants a login first: {names or 'it does not say which'}")
+        if facts.answer.tunnel or (target.clear and not _squids_own(head)):
+            facts.open = opening(case, through(case, facts, parent_of(facts.proxy), None))
+            return works(f"it opens a tunnel to {target}" if facts.answer.tunnel else f"it asks {target} for us")
+        return fails(f"it answers {head.status} {head.reason}", refusal(case, facts, target, head))
 
 
-async def _asked(proxy: Target, target: Target, patience: float) -> Answer:
-    stream = await Direct(connect_limit=patience).dial(proxy)
-    reader = ConnectReader()
-    try:
-        await stream.write(render_connect(str(target)))
-        while True:
-            data = await stream.read()
-            answer = reader.feed(data) if data else reader.eof()
-            if answer is not None:
-                return answer
-    finally:
-        await stream.aclose()
+class FileHost:
+    """The same for the host that the index's page sends the client to."""
+
+    id = "file-host"
+    title = "the host of the files can be reached"
+    needs = ("connect", "login", "index")
+
+    async def run(self, case: Case, facts: Facts) -> Result:
+        """See `Probe`."""
+        if not facts.file_url or facts.open is None:
+            return skipped("no file is known")
+        target = target_in(facts.file_url)
+        if target == target_of(case):
+            return skipped("the files are at the index's host")
+        try:
+            stream = await facts.open(target.host, target.port, target.clear)
+        except TimeoutError:
+            error: PipwayError = Unavailable("connect-timeout", f"no connection to {target} in time")
+        except PipwayError as problem:
+            error = problem
+        else:
+            await stream.aclose()
+            return works(f"{target} can be reached")
+        known = words(case, facts, host=target.host, target=str(target), reason=error.what)
+        proxied = facts.proxy is not None and not facts.no_proxy
+        return fails(error.what, finding("file-host-refused" if proxied else "file-host-unreachable", **known))
+
+
+def refusal(case: Case, facts: Facts, target: Target, head: Head) -> Finding:
+    """What a refused CONNECT means. Another pipway on the way says it in words, which `explain` knows, too."""
+    reason = f"{head.status} {head.reason}".strip()
+    known = words(case, facts, target=str(target), reason=reason, software=facts.software or "it")
+    if head.reason.startswith(_OWN):
+        for name in _NAMED:
+            for signature in catalogue()[name].signatures:
+                if match := signature.pattern.search(f"Tunnel connection failed: {reason}"):
+                    found = {key: value for key, value in match.groupdict().items() if value}
+                    return adapted(finding(name, **(known | found)), case, facts)
+    return adapted(finding("proxy-cannot-connect" if head.status >= 500 else "proxy-refuses", **known), case, facts)
+
+
+def _squids_own(head: Head) -> bool:
+    """Whether the proxy answers, and not the index: for a request in absolute form both answer alike."""
+    return head.status >= 400 and head.header(b"x-squid-error") is not None
 
 
 PROBE = Connect()
+FILES = FileHost()

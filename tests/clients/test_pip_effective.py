@@ -140,7 +140,7 @@ def said(found: Mapping[Setting, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {setting.value: found[setting].value or None for setting in Setting}
     answer |= {setting.value: list(found[setting].values) for setting in LISTS}
     for setting in (Setting.NO_INDEX, Setting.HASHES, Setting.REQUIRE_VIRTUALENV):
-        answer[setting.value] = found[setting].value == "yes"
+        answer[setting.value] = found[setting].value == "true"
     answer["timeout"] = float(found[Setting.TIMEOUT].value)
     answer["retries"] = int(found[Setting.RETRIES].value)
     del answer["no_proxy"]

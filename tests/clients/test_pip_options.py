@@ -58,7 +58,7 @@ def test_truth() -> None:
         ("/opt/x/bin/pip3 download --proxy http://p:1 idna", Line("download", (("proxy", "http://p:1"),))),
         ("python -m pip install -i a --index-url=b", Line("install", (("index-url", "a"), ("index-url", "b")))),
         ("python3 -X dev -m pip wheel -fdir", Line("wheel", (("find-links", "dir"),))),
-        ("pip --isolated install --no-index", Line("install", (("no-index", "yes"),), isolated=True)),
+        ("pip --isolated install --no-index", Line("install", (("no-index", "true"),), isolated=True)),
         ("pip install --no-proxy-env x", Line("install", (), no_proxy_env=True)),
         ("pip install --ext u --trusted h", Line("install", (("extra-index-url", "u"), ("trusted-host", "h")))),
         ("pip install --pro p --re x", Line("install", ())),

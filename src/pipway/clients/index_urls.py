@@ -9,12 +9,10 @@ import re
 from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from pypi_simple import PYPI_SIMPLE_ENDPOINT
-
+from pipway.clients.layers import default_index
 from pipway.findings import Finding, Fix, Place, Severity
 
 _ID = "PW705"
-_DEFAULT = urlsplit(PYPI_SIMPLE_ENDPOINT)
 _NEXUS = re.compile(r"/repository/[^/]+/?")
 _ARTIFACTORY = re.compile(r"(/artifactory)?/api/pypi/[^/]+/?")
 _ARTIFACTORY_UI = re.compile(r"/artifactory/(?!api/)([^/]+)/?(?:simple/?)?")
@@ -50,8 +48,9 @@ def _meant(parts: SplitResult) -> tuple[str | None, Severity, str]:
     if parts.scheme not in {"http", "https"} or parts.hostname is None:
         return None, Severity.INFO, ""
     if _default(parts):
-        right = path.rstrip("/") == _DEFAULT.path.rstrip("/")
-        return (None if right else _DEFAULT.path), Severity.HIGH, "pip finds no package there"
+        usual = urlsplit(default_index()).path
+        right = path.rstrip("/") == usual.rstrip("/")
+        return (None if right else usual), Severity.HIGH, "pip finds no package there"
     if _NEXUS.fullmatch(path):
         return f"{path.rstrip('/')}/simple/", Severity.HIGH, "Nexus has its index at /repository/NAME/simple/"
     if _ARTIFACTORY.fullmatch(path):
@@ -69,7 +68,7 @@ def _meant(parts: SplitResult) -> tuple[str | None, Severity, str]:
 
 
 def _default(parts: SplitResult) -> bool:
-    return parts.hostname == _DEFAULT.hostname
+    return parts.hostname == urlsplit(default_index()).hostname
 
 
 def _host(parts: SplitResult) -> str:

@@ -158,6 +158,12 @@ class Ini:
         chosen = {*numbers}
         return self._with([line for n, line in enumerate(self._lines, 1) if n not in chosen])
 
+    def without_empty(self, section: str) -> Ini:
+        """Without the header of a section in which no key is left."""
+        if any(item.section == section for item in self.items):
+            return self
+        return self.without([line for name, line in self._headers if name == section])
+
     def renamed(self, item: Item, key: str) -> Ini:
         """With another name for a key, where it stands."""
         lines = list(self._lines)

@@ -9,18 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from pypi_simple import PYPI_SIMPLE_ENDPOINT
-
 from pipway.clients import pip_facts
 from pipway.clients.base import LISTS, Effective, Entry, Installed, Setting, Surroundings
 from pipway.clients.ini import Item
+from pipway.clients.layers import BUNDLED, SYSTEM, default_index
 from pipway.clients.pip_files import Loaded, files, load, stops
 from pipway.clients.pip_options import COMMANDS, FLAGS, SETTINGS, Line, normalised, parse, truth
 from pipway.findings import Place
 
 _IGNORED = ("version", "help")  # of the variables
 _ENV = ":env:"
-SYSTEM_ROOTS, OWN_ROOTS = "the system's and certifi's", "certifi's"
+SYSTEM_ROOTS, OWN_ROOTS = f"{SYSTEM} and {BUNDLED}", BUNDLED
 
 
 @dataclass(slots=True)
@@ -117,7 +116,7 @@ def _each(new: Entry) -> list[Entry]:
         return [replace(new, value=word) for word in new.value.split()]
     if new.setting in FLAGS:
         known = truth(new.value)
-        return [replace(new, value=new.value if known is None else "yes" if known else "no")]
+        return [replace(new, value=new.value if known is None else "true" if known else "false")]
     return [new]
 
 
@@ -195,7 +194,7 @@ def _defaults(line: Line, said: Mapping[Setting, _Said], installed: Installed | 
     proxied = bool(said[Setting.PROXY].used)
     roots = pip_facts.uses_system_roots(version, python, proxied=proxied)
     defaults = {
-        Setting.INDEX: PYPI_SIMPLE_ENDPOINT.rstrip("/"),
+        Setting.INDEX: default_index().rstrip("/"),
         Setting.CA: SYSTEM_ROOTS if roots else OWN_ROOTS,
         Setting.TIMEOUT: pip_facts.TIMEOUT,
         Setting.RETRIES: pip_facts.RETRIES,

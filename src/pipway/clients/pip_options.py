@@ -133,7 +133,7 @@ def parse(words: Sequence[str]) -> Line:
         if name not in SETTINGS or SETTINGS[name] in FLAGS:
             flags.add(name)
             if name in SETTINGS:
-                found.append((name, "yes"))
+                found.append((name, "true"))
             continue
         if not glued:
             if position >= len(rest):

@@ -15,16 +15,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.scenarios.stage import Scenario, Stage, scenarios
+from tests.scenarios.world import without_machine_files
 
 from pipway.redact import redact
 
 Done = subprocess.CompletedProcess[str]
 RECORDED = Path(__file__).parent / "recorded"
+_RECORD = bool(os.environ.get("PIPWAY_RECORD"))  # now: tests run without variables of ours
 _PIPWAY = f'exec {shlex.quote(sys.executable)} -m pipway "$@"\n'
 
 #: What differs from run to run in everybody's output.
@@ -42,7 +45,7 @@ _CHANGING = {
 def _staged(case: Scenario, request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     play = contextlib.contextmanager(case.play)
     with play(request, folder) as stage:
-        yield stage
+        yield replace(stage, inside=[*without_machine_files(folder), *stage.inside])
 
 
 def _run(words: Sequence[str], stage: Stage, *, text: str = "", seconds: float = 100) -> Done:
@@ -95,7 +98,7 @@ def _recorded(case: Scenario, stage: Stage, output: str, finding: Mapping[str, A
         "says": says,
     }
     file = RECORDED / f"{case.id}.json"
-    if os.environ.get("PIPWAY_RECORD"):
+    if _RECORD:
         RECORDED.mkdir(exist_ok=True)
         file.write_text(json.dumps(now, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     then = json.loads(file.read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -78,3 +79,14 @@ def uv_install(folder: Path, *options: str, project: str = PROJECT) -> list[str]
 def there(folder: Path, project: str = PROJECT, version: str = "1.0") -> Callable[[], bool]:
     """Whether that version is installed below `folder`/target."""
     return lambda: (folder / "target" / f"{project}-{version}.dist-info").is_dir()
+
+
+def without_machine_files(folder: Path) -> list[str]:
+    """A command to run others with: where this machine has configuration for all users, they see an empty file."""
+    found = [path for path in ("/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/etc/uv/uv.toml") if Path(path).exists()]
+    if not found:
+        return []
+    empty = folder / "empty"
+    empty.touch()
+    mounts = " && ".join(f"mount --bind {shlex.quote(str(empty))} {path}" for path in found)
+    return ["unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh"]

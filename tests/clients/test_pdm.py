@@ -104,3 +104,9 @@ def test_what_has_no_place(tmp_path: Path, wish: Wish, scope: str, fix: str) -> 
     with pytest.raises(UsageError) as caught:
         Pdm().change(around(tmp_path), wish, scope)  # type: ignore[arg-type]
     assert fix in caught.value.fix
+
+
+def test_no_login_in_what_a_project_shares(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds a login") as caught:
+        Pdm().change(around(tmp_path), Wish(index="https://u:secret@h/simple/"), "project")
+    assert "secret" not in str(caught.value)

@@ -129,7 +129,7 @@ def test_change_takes_the_default_index_out_and_is_done_once(tmp_path: Path) -> 
         (Wish(index=URL), "user", "--scope project"),
         (Wish(ca=Path("/ca.pem")), "user", "export REQUESTS_CA_BUNDLE=/ca.pem"),
         (Wish(index=URL), "venv", "--scope user or project"),
-        (Wish(index="https://u:secret@h/"), "project", "poetry config http-basic.pipway"),
+        (Wish(index="https://u:secret@h/"), "project", ".netrc"),
         (Wish(index=URL), "project", "in a project"),
     ],
 )

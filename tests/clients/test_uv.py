@@ -275,6 +275,8 @@ def ids(surroundings: Surroundings, version: str = "0.13.8") -> list[tuple[str, 
         ({OWN: "no-proxy = 'h'\nhttp-proxy = 'http://p:1'\n"}, {}, "0.13.8", [("PW702", "HIGH", 1)]),
         ({OWN: "no-proxy = ['h']\n"}, {}, "0.13.8", [("PW706", "MEDIUM", 1)]),
         ({OWN: "http-proxy = 'http://p:1'\n"}, {"NO_PROXY": "h"}, "0.13.8", [("PW706", "MEDIUM", None)]),
+        ({OWN: "\nhttp-proxy = 'http://u:p@ss@p:1'\n"}, {}, "0.13.8", [("PW707", "HIGH", 2)]),
+        ({}, {"HTTPS_PROXY": "http://p:1", "HTTP_PROXY": "http://u:p#s@p:1"}, "0.13.8", [("PW707", "HIGH", None)]),
         ({OWN: "", SHARED: "[tool.uv]\noffline = true\n"}, {}, "0.13.8", [("PW706", "MEDIUM", 2)]),
         ({"home/.config/uv.toml": ""}, {}, "0.13.8", [("PW701", "MEDIUM", None)]),
         ({}, {"UV_CONFIG_FILE": "none.toml"}, "0.13.8", [("PW702", "HIGH", None)]),
@@ -370,3 +372,9 @@ def test_the_real_uv_reads_what_is_written(tmp_path: Path, scope: str) -> None:
     default, extra = asked(surroundings)
     assert default == URL
     assert extra == ([] if scope == "project" else ["http://old/"])
+
+
+def test_no_login_in_what_a_project_shares(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds a login") as caught:
+        Uv().change(around(tmp_path), Wish(index="https://u:secret@h/simple/"), "project")
+    assert "secret" not in str(caught.value)

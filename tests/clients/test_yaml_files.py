@@ -72,6 +72,11 @@ def test_a_broken_file_says_where_and_holds_its_tongue(raw: str, line: int) -> N
         edited(file, {("a",): 1})
 
 
+def test_what_is_written_in_one_line_is_left_to_a_person() -> None:
+    with pytest.raises(UsageError, match="cannot be changed"):
+        after("{a: 1}\n", {("b",): 1, ("c",): 2})
+
+
 def test_many_aliases_are_not_expanded() -> None:
     bomb = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 200))
     assert parse(Path("x"), bomb.encode()).broken is not None

@@ -9,11 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pipway.clients.base import Change, ConfigFile, Effective, Entry, Installed, Scope, Setting, Surroundings, Wish
 from pipway.clients.folders import installed
-from pipway.clients.layers import BUNDLED, ENVIRONMENT, SYSTEM, effective, proxies, requests_trust, text, variable
+from pipway.clients.layers import (
+    BUNDLED,
+    ENVIRONMENT,
+    SYSTEM,
+    effective,
+    parts,
+    proxies,
+    requests_trust,
+    text,
+    variable,
+)
 from pipway.clients.remarks import broken_file, no_file_for, no_scope, unknown_key
 from pipway.clients.yaml_files import YamlFile, edited, read
 from pipway.findings import Finding, Place
@@ -68,8 +77,8 @@ class Conda:
         index = channels[0].value if channels else _DEFAULTS[Setting.INDEX]
         url = index if "://" in index else f"https://{index}"
         entries += proxies(surroundings.environ, url)
-        host = f"{urlsplit(url).scheme}://{urlsplit(url).hostname}"
-        for name in ("all", urlsplit(url).scheme, f"all://{urlsplit(url).hostname}", host):
+        host = f"{parts(url).scheme}://{parts(url).hostname}"
+        for name in ("all", parts(url).scheme, f"all://{parts(url).hostname}", host):
             entries += servers.get(name, [])
         # requests looks at its variables only where ssl_verify is true, which it is unless said otherwise.
         entries = requests_trust(surroundings.environ) + entries
@@ -102,7 +111,7 @@ class Conda:
         if wish.timeout is not None:
             values[("remote_read_timeout_secs",)] = float(wish.timeout)
         after = edited(file, values)
-        secret = "@" in urlsplit(wish.proxy or "").netloc
+        secret = "@" in parts(wish.proxy or "").netloc
         return [] if after == (file.raw or b"") else [Change(file.path, file.raw, after, private=secret)]
 
 
@@ -132,7 +141,9 @@ def _channels(file: YamlFile, layer: str) -> list[Entry]:
 def _prefixes(surroundings: Surroundings) -> list[tuple[str, Path]]:
     """CONDA_ROOT is where conda itself is installed, which CONDA_EXE tells; CONDA_PREFIX the active environment."""
     environ = surroundings.environ
-    root = environ.get("CONDA_ROOT") or (str(Path(environ["CONDA_EXE"]).parents[1]) if environ.get("CONDA_EXE") else "")
+    root = environ.get("CONDA_ROOT", "")
+    if not root and environ.get("CONDA_EXE"):
+        root = str(Path(environ["CONDA_EXE"]).parent.parent)
     return [(layer, Path(path)) for layer, path in (("root", root), ("venv", environ.get("CONDA_PREFIX", ""))) if path]
 
 

@@ -6,10 +6,10 @@ The clients of tools other than pip use it. It knows no tool: what is read from 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pipway.clients.base import LISTS, Effective, Entry, Setting, Surroundings
 from pipway.findings import Place
@@ -19,7 +19,7 @@ ENVIRONMENT, COMMAND_LINE = "environment", "command line"
 #: What a tool uses when nobody names authorities: its own, or the operating system's.
 BUNDLED, SYSTEM = "bundled", "system"
 
-#: Settings that are one entry for each way to reach an index of that scheme.
+#: Options that are a switch.
 _FLAGS = frozenset({Setting.NO_INDEX, Setting.HASHES, Setting.REQUIRE_VIRTUALENV})
 
 
@@ -99,7 +99,7 @@ def proxies(environ: Mapping[str, str], index: str, *, upper_first: bool = False
     Python reads lower case first, and an empty lower-case one removes the other; uv and Go (`upper_first`) take the
     upper-case one as soon as it is there, even empty (tried with uv 0.13.8).
     """
-    scheme = urlsplit(index).scheme or "https"
+    scheme = parts(index).scheme or "https"
     found = []
     for kind in ("all", scheme):
         names = (f"{kind}_proxy", f"{kind}_proxy".upper())
@@ -124,7 +124,9 @@ def requests_trust(environ: Mapping[str, str]) -> list[Entry]:
     return [entry for name in names for entry in variable(environ, name, Setting.CA)]
 
 
-def index_of(entries: Sequence[Entry]) -> str:
-    """The index that wins among entries, weakest first; the default one when nobody says."""
-    mine = [entry.value for entry in entries if entry.setting is Setting.INDEX]
-    return mine[-1] if mine else default_index()
+def parts(url: str) -> SplitResult:
+    """A URL taken apart; nothing in any part when it is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pipway.clients.base import Change, ConfigFile, Effective, Entry, Installed, Scope, Setting, Surroundings, Wish
 from pipway.clients.folders import installed, nearest, site_config, user_config
@@ -17,13 +16,14 @@ from pipway.clients.layers import (
     SYSTEM,
     default_index,
     effective,
+    parts,
     proxies,
     requests_trust,
     text,
     truth,
     variable,
 )
-from pipway.clients.remarks import broken_file, never_read, no_file_for, no_scope, without_effect
+from pipway.clients.remarks import broken_file, check_login, never_read, no_file_for, no_scope, without_effect
 from pipway.clients.toml_edits import TomlEdit
 from pipway.clients.toml_files import TomlFile, read
 from pipway.findings import Finding
@@ -96,6 +96,8 @@ class Pdm:
             raise no_file_for(NAME, "no_proxy", f"export NO_PROXY={wish.no_proxy}")
         layers = {"global": "site", "user": "user", "project": "project"}
         file = next(file for layer, file in _configs(surroundings) if layer == layers[scope])
+        if scope == "project":
+            check_login(file.path, wish.index)
         edit = TomlEdit(file)
         for keys, setting in _KEYS.items():
             if setting in wish.drop:
@@ -111,7 +113,7 @@ class Pdm:
         if wish.timeout is not None:
             edit.set(("request_timeout",), wish.timeout)
         after = edit.result()
-        secret = "@" in urlsplit(wish.index or "").netloc
+        secret = "@" in parts(wish.index or "").netloc
         return [] if after == (file.raw or b"") else [Change(file.path, file.raw, after, private=secret)]
 
 
@@ -168,7 +170,7 @@ def _alone(surroundings: Surroundings) -> bool:
 
 
 def _insecure(surroundings: Surroundings, index: str) -> list[Entry]:
-    host = urlsplit(index).hostname or ""
+    host = parts(index).hostname or ""
     found = []
     for layer, file in _configs(surroundings):
         if file.get("pypi", "verify_ssl") is False:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pipway.clients.base import Change, ConfigFile, Effective, Entry, Installed, Scope, Setting, Surroundings, Wish
 from pipway.clients.folders import ancestors, installed
@@ -18,11 +17,12 @@ from pipway.clients.layers import (
     default_index,
     effective,
     options,
+    parts,
     proxies,
     requests_trust,
     variable,
 )
-from pipway.clients.remarks import broken_file, no_file_for, no_scope, unknown_key, without_effect
+from pipway.clients.remarks import broken_file, check_login, no_file_for, no_scope, unknown_key, without_effect
 from pipway.clients.toml_edits import TomlEdit
 from pipway.clients.toml_files import TomlFile, read
 from pipway.findings import Finding, Place
@@ -83,14 +83,14 @@ class Pipenv:
                 shown = "URL" if "@" in str(value) else value
                 raise no_file_for(NAME, what, f"export {name}={shown}")
         file = read(pipfile(surroundings))
+        check_login(file.path, wish.index)
         edit = TomlEdit(file)
         if Setting.INDEX in wish.drop:
             edit.remove(("source",))
         if wish.index is not None:
             _point(edit, wish.index)
         after = edit.result()
-        secret = "@" in urlsplit(wish.index or "").netloc
-        return [] if after == (file.raw or b"") else [Change(file.path, file.raw, after, private=secret)]
+        return [] if after == (file.raw or b"") else [Change(file.path, file.raw, after)]
 
 
 def pipfile(surroundings: Surroundings) -> Path:
@@ -113,7 +113,7 @@ def _sources(surroundings: Surroundings, file: TomlFile) -> list[Entry]:
         place = file.place("source", number, "url")
         found.append(Entry(Setting.EXTRA_INDEXES, str(source["url"]), "project", place, "source.url"))
         if source.get("verify_ssl") is False:
-            host = urlsplit(str(source["url"])).netloc.rpartition("@")[2]
+            host = parts(str(source["url"])).netloc.rpartition("@")[2]
             place = file.place("source", number, "verify_ssl")
             found.append(Entry(Setting.TRUSTED_HOSTS, host, "project", place, "source.verify_ssl"))
     sources = [entry for entry in found if entry.setting is Setting.EXTRA_INDEXES]
@@ -127,12 +127,12 @@ def _sources(surroundings: Surroundings, file: TomlFile) -> list[Entry]:
 
 
 def _is_default(url: str) -> bool:
-    return urlsplit(url).hostname == urlsplit(default_index()).hostname
+    return parts(url).hostname == parts(default_index()).hostname
 
 
 def _point(edit: TomlEdit, url: str) -> None:
     """The first source; its name stays, because packages and the lock file refer to it. The others serve by name."""
-    if edit.get("source", 0) is None:
+    if not edit.tables("source"):
         edit.append(("source",), {"url": url, "verify_ssl": True, "name": "pipway"})
         return
     edit.set(("source", 0, "url"), url)

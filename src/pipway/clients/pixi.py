@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pipway.clients.base import Change, ConfigFile, Effective, Entry, Installed, Scope, Setting, Surroundings, Wish
 from pipway.clients.folders import ancestors, installed, windows_data
-from pipway.clients.layers import BUNDLED, SYSTEM, default_index, effective, proxies, text, truth, variable
-from pipway.clients.remarks import broken_file, no_file_for, no_scope, without_effect
+from pipway.clients.layers import BUNDLED, SYSTEM, default_index, effective, parts, proxies, text, truth, variable
+from pipway.clients.remarks import broken_file, check_login, no_file_for, no_scope, without_effect
 from pipway.clients.toml_edits import TomlEdit
 from pipway.clients.toml_files import TomlFile, read
 from pipway.findings import Finding
@@ -46,7 +45,7 @@ class Pixi:
         """The workspace's index; variables beat files for the proxy, and the authorities."""
         entries = _options(surroundings)
         index = next((entry.value for entry in reversed(entries) if entry.setting is Setting.INDEX), default_index())
-        scheme = urlsplit(index).scheme
+        scheme = parts(index).scheme
         keys = {
             ("proxy-config", scheme): Setting.PROXY,
             ("proxy-config", "non-proxy-hosts"): Setting.NO_PROXY,
@@ -80,6 +79,8 @@ class Pixi:
         paths = dict(_paths(surroundings))
         path = {"user": _user_file(surroundings), "global": paths.get("system")}.get(scope) or paths["project"]
         changes = []
+        if scope == "project":
+            check_login(_manifest(surroundings)[0], wish.index, wish.proxy)
         if scope == "project" and (wish.index is not None or Setting.INDEX in wish.drop):
             manifest, under = _manifest(surroundings)
             changes += _changed(read(manifest), (*under, "pypi-options"), wish, proxy=False)
@@ -189,7 +190,7 @@ def _changed(file: TomlFile, table: tuple[str, ...] | None, wish: Wish, *, proxy
             edit.remove((*table, "allow-insecure-host"))
             edit.remove((*table, "index-strategy"))
     after = edit.result()
-    secret = any("@" in urlsplit(url or "").netloc for url in (wish.index, wish.proxy))
+    secret = any("@" in parts(url or "").netloc for url in (wish.index, wish.proxy))
     return [] if after == (file.raw or b"") else [Change(file.path, file.raw, after, private=secret)]
 
 

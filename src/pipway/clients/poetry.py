@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pipway.clients.base import Change, ConfigFile, Effective, Entry, Installed, Scope, Setting, Surroundings, Wish
 from pipway.clients.folders import installed, nearest, user_config
@@ -23,7 +22,15 @@ from pipway.clients.layers import (
     text,
     variable,
 )
-from pipway.clients.remarks import broken_file, never_read, no_file_for, no_scope, unknown_key, without_effect
+from pipway.clients.remarks import (
+    broken_file,
+    check_login,
+    never_read,
+    no_file_for,
+    no_scope,
+    unknown_key,
+    without_effect,
+)
 from pipway.clients.toml_edits import TomlEdit
 from pipway.clients.toml_files import TomlFile, read
 from pipway.errors import UsageError
@@ -236,16 +243,14 @@ def _point(edit: TomlEdit, project: TomlFile, wish: Wish) -> None:
         return
     if project.raw is None:
         raise UsageError("no-project", f"there is no {project.path}", fix="run it in a project of Poetry")
-    if "@" in urlsplit(wish.index).netloc:
-        fix = f"poetry config http-basic.{OURS} USER, and give the address without a login"
-        raise UsageError("login-in-project", "pyproject.toml is shared, and the address holds a login", fix=fix)
+    check_login(project.path, wish.index)
     at = None
-    for number, source in enumerate(edit.get(*SOURCE) or []):
+    for number, source in enumerate(edit.tables(*SOURCE)):
         if source.get("name") == OURS:
             at = number
         elif str(source.get("name", "")).lower() != "pypi" and source.get("priority") != "explicit":
             edit.set((*SOURCE, number, "priority"), "explicit")
-    for number in reversed(range(len(edit.get(*SOURCE) or []))):
+    for number in reversed(range(len(edit.tables(*SOURCE)))):
         if str(edit.get(*SOURCE, number, "name")).lower() == "pypi":
             edit.remove((*SOURCE, number))
             at = at - 1 if at is not None and number < at else at

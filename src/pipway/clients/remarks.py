@@ -8,9 +8,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 from typing import get_args
 
 from pipway.clients.base import Scope
+from pipway.clients.layers import parts
 from pipway.clients.toml_files import Broken
 from pipway.errors import UsageError
 from pipway.findings import Finding, Fix, Place, Severity
@@ -43,13 +45,17 @@ def unknown_key(tool: str, place: Place, key: str, known: Iterable[str], *, stop
 
 def never_read(tool: str, path: Path, instead: Path) -> Finding:
     """PW701: a file that looks like the tool's configuration and is none."""
+    free = instead.is_absolute() and not instead.exists()
+    commands = (
+        (f"mkdir -p {quote(str(instead.parent))}", f"mv {quote(str(path))} {quote(str(instead))}") if free else ()
+    )
     return Finding(
         "PW701",
         Severity.MEDIUM,
         f"{tool} never reads this file",
         why=f"it reads {instead}",
         place=Place(str(path)),
-        fix=Fix(f"move what it says to {instead}", commands=(f"mv {path} {instead}",)),
+        fix=Fix(f"move what it says to {instead}", commands=commands),
     )
 
 
@@ -85,3 +91,14 @@ def no_file_for(tool: str, what: str, command: str, *, why: str = "") -> UsageEr
         why=why or "it takes it from a variable",
         fix=command,
     )
+
+
+def check_login(path: Path, *urls: str | None) -> None:
+    """UsageError when an address with a login would go into a file of a project, which is shared."""
+    if any("@" in parts(url or "").netloc for url in urls):
+        raise UsageError(
+            "login-in-project",
+            f"the address holds a login, and {path.name} belongs to a project",
+            why="whoever gets the project would get the login, too",
+            fix="put the login into your own .netrc, and give the address without it; or use --scope user",
+        )

@@ -47,6 +47,15 @@ class TomlEdit:
                 return None
         return found
 
+    def tables(self, *keys: Key) -> list[dict[str, Any]]:
+        """An array of tables by now, empty when it is not there. UsageError when it is something else."""
+        found = self.get(*keys)
+        if found is None:
+            return []
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise unreadable(self._file, Broken(f"{_dotted(keys)} is no array of tables"))
+        return found
+
     def set(self, keys: Sequence[Key], value: object) -> None:
         """Give a key a value; tables that are missing are made."""
         keys = tuple(keys)

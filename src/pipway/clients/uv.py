@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from packaging.version import InvalidVersion, Version
 
@@ -24,9 +23,9 @@ from pipway.clients.base import (
     Wish,
 )
 from pipway.clients.folders import installed
-from pipway.clients.layers import BUNDLED, COMMAND_LINE, SYSTEM, effective, options, proxies, truth, variable
+from pipway.clients.layers import BUNDLED, COMMAND_LINE, SYSTEM, effective, options, parts, proxies, truth, variable
 from pipway.clients.layers import default_index as pypi
-from pipway.clients.remarks import no_file_for, no_scope
+from pipway.clients.remarks import check_login, no_file_for, no_scope
 from pipway.clients.toml_edits import TomlEdit
 from pipway.clients.toml_files import read
 from pipway.clients.uv_files import Layer, file_for, layers, listed
@@ -117,6 +116,8 @@ class Uv:
         if wish.proxy is not None or wish.no_proxy is not None:
             self._check_version(surroundings)
         path, under = file_for(surroundings, scope)
+        if scope == "project":
+            check_login(path, wish.index, wish.proxy)
         file = read(path)
         edit = TomlEdit(file)
         for setting in wish.drop:
@@ -130,7 +131,7 @@ class Uv:
         if wish.index is not None:
             _point(edit, under, wish.index, keep_extra=Setting.EXTRA_INDEXES in wish.keep)
         after = edit.result()
-        secret = any("@" in urlsplit(url).netloc for url in (wish.index or "", wish.proxy or ""))
+        secret = any("@" in parts(url).netloc for url in (wish.index or "", wish.proxy or ""))
         return [] if after == (file.raw or b"") else [Change(path, file.raw, after, private=secret)]
 
     def _check_version(self, surroundings: Surroundings) -> None:
@@ -242,7 +243,7 @@ def _extra(surroundings: Surroundings, read_layers: Sequence[Layer]) -> Effectiv
 
 def _network(surroundings: Surroundings, read_layers: Sequence[Layer], index: str) -> list[Entry]:
     """A proxy in any file switches every proxy variable off, NO_PROXY too; without one `no-proxy` means nothing."""
-    scheme = urlsplit(index).scheme or "https"
+    scheme = parts(index).scheme or "https"
     of_files = {
         key: [entry for layer in read_layers for entry in layer.said(key, setting)]
         for key, setting in (
@@ -276,7 +277,7 @@ def _drop(edit: TomlEdit, under: tuple[str, ...], setting: Setting) -> None:
         edit.remove((*under, key))
         edit.remove((*under, "pip", key))
     if setting in (Setting.INDEX, Setting.EXTRA_INDEXES):
-        found = edit.get(*under, "index") or []
+        found = edit.tables(*under, "index")
         for number in reversed(range(len(found))):
             if found[number].get("default", False) is (setting is Setting.INDEX) and not found[number].get("explicit"):
                 edit.remove((*under, "index", number))
@@ -290,7 +291,7 @@ def _point(edit: TomlEdit, under: tuple[str, ...], url: str, *, keep_extra: bool
         edit.remove((*under, key))
         edit.remove((*under, "pip", key))
     kept = False
-    for number, index in reversed(list(enumerate(edit.get(*under, "index") or []))):
+    for number, index in reversed(list(enumerate(edit.tables(*under, "index")))):
         if index.get("default") and not kept:
             edit.set((*under, "index", number, "url"), url)
             kept = True

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from pipway.clients import proxy_variables
 from pipway.clients.base import Installed, Surroundings
 from pipway.clients.layers import truth
 from pipway.clients.remarks import broken_file, never_read, unknown_key, without_effect
@@ -55,6 +56,8 @@ def findings(surroundings: Surroundings, installed: Installed | None) -> list[Fi
         *_broken(surroundings),
         *(found for layer in read_layers for found in _keys(layer, installed)),
         *_proxies(surroundings, read_layers),
+        *_urls(read_layers),
+        *proxy_variables.findings(surroundings.environ, windows=surroundings.system == "windows"),
         *_beside(surroundings),
         *_unread(surroundings),
         *_variables(surroundings, read_layers),
@@ -140,6 +143,15 @@ def _proxies(surroundings: Surroundings, read_layers: list[Layer]) -> Iterator[F
                 why=f"{proxied[-1]} names a proxy, and uv then looks at no proxy variable",
                 fix="write the hosts as no-proxy beside it" if is_exception else "keep one of the two",
             )
+
+
+def _urls(read_layers: list[Layer]) -> Iterator[Finding]:
+    """What is wrong with the proxies that files name."""
+    for layer in read_layers:
+        for key in ("http-proxy", "https-proxy"):
+            url = layer.file.get(*layer.under, key)
+            if isinstance(url, str):
+                yield from proxy_variables.of_url(key, url, layer.file.place(*layer.under, key))
 
 
 def _beside(surroundings: Surroundings) -> Iterator[Finding]:

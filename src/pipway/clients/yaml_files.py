@@ -110,10 +110,10 @@ def edited(file: YamlFile, values: Mapping[Sequence[str], Any]) -> bytes:
         raise _unreadable(file, file.broken)
     text = (file.raw or b"").decode("utf-8")
     wanted: Any = copy.deepcopy(dict(file.data))
-    for path, value in values.items():
-        text = _edited(text, wanted, tuple(path), value)
-        _put(wanted, tuple(path), value)
     try:
+        for path, value in values.items():
+            text = _edited(text, wanted, tuple(path), value)
+            _put(wanted, tuple(path), value)
         right = (_loaded(text) or {}) == wanted
     except YAMLError:
         right = False

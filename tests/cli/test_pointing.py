@@ -145,6 +145,11 @@ def test_what_a_tool_has_no_place_for_is_said(tmp_path: Path, surroundings: Surr
         "one has no timeout in files: export timeout"
     ]
     assert tool.path.read_text() == f"index {INDEX}\n"
+    other = Tool("other", tmp_path / "other", takes=("timeout",))
+    other.path.write_text("extra https://extra.example/\n")
+    wish = Wish(index=INDEX, timeout=5, drop=frozenset({Setting.EXTRA_INDEXES}))
+    assert go([other], surroundings, journal, wish) == ["other has no index in files: export index"]
+    assert other.path.read_text() == "extra https://extra.example/\n"
     with pytest.raises(UsageError) as raised:
         go([tool], surroundings, journal, Wish(timeout=5))
     assert raised.value.code == "no-such-setting"

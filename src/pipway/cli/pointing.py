@@ -22,7 +22,7 @@ from pipway.errors import UsageError
 from pipway.findings import Severity
 
 #: Parts of a wish that some tools have no place for in a file, and what people call them.
-_OPTIONAL = ("ca", "timeout", "require_virtualenv", "no_proxy")
+_OPTIONAL = ("ca", "timeout", "require_virtualenv", "no_proxy", "proxy", "index")
 
 Found = Mapping[Setting, Effective]
 
@@ -86,13 +86,14 @@ def _plan(client: Client, installed: Installed | None, surroundings: Surrounding
             refused = error
             remarks.append(f"{error.what}: {error.fix}" if error.fix else error.what)
             wish = dataclasses.replace(wish, **_without(name))
-    if refused is not None and wish == Wish(drop=wish.drop):
+    if refused is not None and wish == Wish(drop=wish.drop, keep=wish.keep):
         raise refused
     return Plan(client, installed, wish, client.change(surroundings, wish, scope), remarks)
 
 
 def _without(name: str) -> dict[str, Any]:
-    return {name: None}
+    """What stands beside an index goes only with a new one."""
+    return {name: None, "drop": frozenset()} if name == "index" else {name: None}
 
 
 def preview(found: Iterable[Plan]) -> str:

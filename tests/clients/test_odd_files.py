@@ -72,7 +72,7 @@ values = st.recursive(
 
 @pytest.mark.parametrize("name", FILES)
 @given(data=st.dictionaries(keys, values, max_size=5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_odd_files(name: str, data: dict[str, Any]) -> None:
     client, scope, under = FILES[name]
     whole: dict[str, Any] = data

@@ -336,6 +336,7 @@ def test_change_of_the_proxy(tmp_path: Path) -> None:
     assert back.after == b""
 
 
+@pytest.mark.slow
 def test_a_uv_that_would_not_start_with_it(tmp_path: Path) -> None:
     program = tmp_path / "uv"
     program.write_text("#!/bin/sh\necho uv 0.9.22\n")

@@ -11,7 +11,7 @@ import pytest
 from tests.lab.daemon import Daemon
 from tests.lab.kerberos import Kdc
 from tests.lab.others import Dante, Microsocks, Stunnel, Tinyproxy
-from tests.lab.squid import BasicSquid, DigestSquid, KerberosSquid, NtlmSquid
+from tests.lab.squid import BasicSquid, DigestSquid, FencedSquid, KerberosSquid, NtlmSquid, PeopleSquid, Squid
 from tests.lab.winbind import Winbind
 
 D = TypeVar("D", bound=Daemon)
@@ -34,6 +34,24 @@ def lab_folder() -> Iterator[Callable[[str], Path]]:
 
         Path(base).chmod(0o711)
         yield folder
+
+
+@pytest.fixture(scope="session")
+def open_squid(lab_folder: Callable[[str], Path]) -> Iterator[Squid]:
+    """No login."""
+    yield from _running(Squid(lab_folder("open")))
+
+
+@pytest.fixture(scope="session")
+def fenced_squid(lab_folder: Callable[[str], Path]) -> Iterator[FencedSquid]:
+    """No login, and no way back to this machine."""
+    yield from _running(FencedSquid(lab_folder("fenced")))
+
+
+@pytest.fixture(scope="session")
+def people_squid(lab_folder: Callable[[str], Path]) -> Iterator[PeopleSquid]:
+    """Basic, for several people."""
+    yield from _running(PeopleSquid(lab_folder("people")))
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,14 @@ from functools import cache
 
 from tests.lab.kerberos import Kdc
 from tests.lab.others import Dante, Microsocks, Tinyproxy
-from tests.lab.squid import BasicSquid, DigestSquid
+from tests.lab.squid import BasicSquid, DigestSquid, PeopleSquid
 from tests.lab.winbind import Winbind
 
 from pipway.dial.negotiate.ntlm import nt_hash
 
 LOGINS = [(str(kind.user), str(kind.password)) for kind in (BasicSquid, DigestSquid, Tinyproxy, Microsocks)]
 LOGINS += [(Winbind.user, Winbind.password), (Kdc.user, Kdc.password), ("dante", Dante.password)]
+LOGINS += PeopleSquid.people.items()
 
 
 @cache

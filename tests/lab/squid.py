@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.lab.daemon import Daemon, fill, own, private_folder
@@ -101,6 +101,38 @@ class BasicSquid(Squid):
     @property
     def logons(self) -> tuple[int, int]:
         return verdicts(self.folder, "OK", "ERR")
+
+
+class PeopleSquid(BasicSquid):
+    """Basic for people whose logins are hard to write into a URL."""
+
+    people: Mapping[str, str] = {
+        "alice": "Sign@pw-4721",
+        "bob": "Hash#pw-4722",
+        "CORP\\carol": "Back-pw-4723",
+    }
+
+    def auth(self) -> str:
+        told = super().auth()
+        lines = []
+        for user, password in self.people.items():
+            command = ["openssl", "passwd", "-apr1", "-stdin"]
+            made = subprocess.run(command, input=f"{password}\n", capture_output=True, text=True, check=True)
+            lines.append(f"{user}:{made.stdout}")
+        file = self.folder / "passwords"
+        file.write_text("".join(lines))
+        own(file, "proxy")
+        return told
+
+    def raw(self, user: str) -> str:
+        """The proxy's URL as people write it."""
+        return f"http://{user}:{self.people[user]}@localhost:{self.port}"
+
+
+class FencedSquid(Squid):
+    """Goes out, and not back to this machine."""
+
+    rules = "http_access deny to_localhost\nhttp_access allow all"
 
 
 class DigestSquid(Squid):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
 from pathlib import Path
 from typing import Literal
 
 import pytest
+from tests.e2e.clients import Pip as RealPip
+from tests.e2e.lab import neutral_environment, old_python
 
 from pipway.clients.base import Installed, Surroundings
 from pipway.clients.pip_files import files, load, never_read, prefix, prefix_of
@@ -100,3 +105,26 @@ def test_what_is_read_is_not_called_unread(tmp_path: Path) -> None:
         (tmp_path / name).write_text("")
     surroundings = where(tmp_path, "linux", PIP_CONFIG_FILE=str(tmp_path / "pip.conf"))
     assert never_read(surroundings, None) == [tmp_path / "home/pip.conf"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["20.3.4", "25.0.1", "26.*"])
+@pytest.mark.parametrize("named", ["", "mine", "none", os.devnull])
+def test_pip_looks_into_the_same_files(tmp_path: Path, version: str, named: str) -> None:
+    """`pip config debug` lists what it reads, with PIP_CONFIG_FILE first or last by version."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "mine").write_text("")
+    pip = RealPip(version, old_python() if version == "20.3.4" else "").command()
+    environ = {"HOME": str(tmp_path / "home"), "XDG_CONFIG_DIRS": f"{tmp_path}/a:{tmp_path}/b"}
+    if named:
+        environ["PIP_CONFIG_FILE"] = named if named == os.devnull else str(tmp_path / named)
+    given = {name: value for name, value in neutral_environment().items() if name not in ("PIP_CONFIG_FILE", "HOME")}
+    given = {name: value for name, value in given.items() if not name.startswith("XDG_")} | environ
+    done = subprocess.run([*pip, "config", "debug"], env=given, capture_output=True, text=True, timeout=60, check=True)
+    listed = {match[1]: match[2] == "True" for match in re.finditer(r"^ +(/.*), exists: (\w+)$", done.stdout, re.M)}
+    surroundings = Surroundings(environ, tmp_path / "home", tmp_path, python=pip[0])
+    found = {str(file.path): file.exists for file in files(surroundings, Installed("pip", (), version.strip(".*")))}
+    if named == os.devnull:
+        assert found == {}
+    else:
+        assert found == listed

@@ -135,6 +135,32 @@ def test_pw705_in_files_and_variables(tmp_path: Path) -> None:
     assert "hidden" not in repr((one, two))
 
 
+@pytest.mark.parametrize(
+    ("files", "environ", "command", "expected"),
+    [
+        ({HOME: "[global]\nindex-url = https://n.example/repository/x\n"}, {}, "",
+         ("python -m pip config set global.index-url https://n.example/repository/x/simple/",)),
+        ({"etc/pip.conf": "[global]\nindex-url = https://n.example/repository/x\n"}, {}, "", ()),
+        ({HOME: "[global]\nindex-url = https://u:hidden@n.example/repository/x\n"}, {}, "", ()),
+        ({}, {"PIP_INDEX_URL": "https://n.example/repository/x"}, "",
+         ("export PIP_INDEX_URL=https://n.example/repository/x/simple/",)),
+        ({}, {"PIP_INDEX_URL": "https://u:hidden@n.example/repository/x/"}, "",
+         ('export PIP_INDEX_URL="${PIP_INDEX_URL%/}/simple/"',)),
+        ({}, {}, "pip install -i https://n.example/repository/x idna", ()),
+    ],
+)  # fmt: skip
+def test_pw705_commands(
+    tmp_path: Path, files: dict[str, str], environ: dict[str, str], command: str, expected: tuple[str, ...]
+) -> None:
+    (one,) = found(tmp_path, files, environ, command)
+    assert (one.id, one.fix and one.fix.commands) == ("PW705", expected)
+
+
+def test_pw707_the_proxy_of_the_command(tmp_path: Path) -> None:
+    (one,) = found(tmp_path, {}, command="pip install --proxy proxy:3128 idna")
+    assert (one.id, str(one.place), one.fix and one.fix.commands) == ("PW707", "--proxy", ())
+
+
 def test_pw706_layers_disagree(tmp_path: Path) -> None:
     files = {
         "etc/pip.conf": "[global]\ntimeout = 3\n",

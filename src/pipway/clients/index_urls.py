@@ -6,6 +6,7 @@ Pure; every client that takes an index calls it.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -37,10 +38,21 @@ def suspicious(url: str, key: str, place: Place) -> Iterator[Finding]:
     if path is None:
         return
     meant = urlunsplit(("https" if _default(parts) else parts.scheme, _host(parts), path, "", ""))
-    yield Finding(
-        _ID, severity, f"the index in {key} does not end in /simple", why, place,
-        fix=Fix(f"write {meant}", safe=_default(parts)),
-    )  # fmt: skip
+    fix = Fix(f"write {meant}", safe=_default(parts), commands=_commands(url, meant, key, place))
+    yield Finding(_ID, severity, f"the index in {key} does not end in /simple", why, place, fix=fix)
+
+
+def _commands(url: str, meant: str, key: str, place: Place) -> tuple[str, ...]:
+    """For a variable or a key of pip's own user file; a login stays unseen in the variable, and has no command else."""
+    user_key = re.fullmatch(r"([a-z]+)\.index[-_]url", key)
+    if place.name == key and key.isupper():
+        if "@" not in url:
+            return (f"export {key}={shlex.quote(meant)}",)
+        appended = urlsplit(meant).path == urlsplit(url).path.rstrip("/") + "/simple/"
+        return (f'export {key}="${{{key}%/}}/simple/"',) if appended else ()
+    if user_key and place.line is not None and "@" not in url and "{" not in url:
+        return (f"python -m pip config set {user_key[1]}.index-url {shlex.quote(meant)}",)
+    return ()
 
 
 def _meant(parts: SplitResult) -> tuple[str | None, Severity, str]:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from pipway.clients import proxy_variables
-from pipway.clients.base import Installed, Setting, Surroundings
+from pipway.clients.base import Entry, Installed, Setting, Surroundings
 from pipway.clients.diff import hide
 from pipway.clients.index_urls import suspicious
 from pipway.clients.ini import Item, Kind, Problem
 from pipway.clients.pip_effective import effective, entries_of, variables
 from pipway.clients.pip_files import Loaded, files, load, name, never_read, stops, switched_off, user_folder
 from pipway.clients.pip_mending import continues, lost_indent, mended, suggestion
-from pipway.clients.pip_options import ALL, COMMANDS, FLAGS, SETTINGS, normalised, truth
+from pipway.clients.pip_options import ALL, COMMANDS, FLAGS, SETTINGS, normalised, parse, truth
 from pipway.findings import Finding, Fix, Place, Severity
 
 _NUMBERS = {Setting.TIMEOUT: float, Setting.RETRIES: int}
@@ -203,11 +204,24 @@ def _variables(surroundings: Surroundings) -> Iterator[Finding]:
 def _indexes(surroundings: Surroundings, readable: Sequence[Loaded]) -> Iterator[Finding]:
     said = [entry for found in readable for _, _, entry in entries_of(found, ("global", *COMMANDS))]
     said += [entry for _, entry in variables(surroundings.environ)]
+    said += _given(surroundings)
     for entry in said:
         if entry.setting in {Setting.INDEX, Setting.EXTRA_INDEXES}:
             words = entry.value.split() if entry.setting is Setting.EXTRA_INDEXES else [entry.value]
             for url in words:
-                yield from suspicious(url, entry.key, entry.place)
+                for finding in suspicious(url, entry.key, entry.place):
+                    alone = entry.setting is Setting.INDEX and entry.layer in {"user", "environment"}
+                    yield finding if alone or finding.fix is None else _without_commands(finding, finding.fix)
+
+
+def _without_commands(finding: Finding, fix: Fix) -> Finding:
+    return replace(finding, fix=replace(fix, commands=()))
+
+
+def _given(surroundings: Surroundings) -> list[Entry]:
+    """What the failed command said."""
+    options = parse(surroundings.command).options
+    return [Entry(SETTINGS[o], value, "command line", Place(f"--{o}"), f"--{o}") for o, value in options]
 
 
 def _disagreement(surroundings: Surroundings, installed: Installed | None) -> Iterator[Finding]:
@@ -242,6 +256,9 @@ def _proxies(surroundings: Surroundings, installed: Installed | None, readable: 
     environ = surroundings.environ
     yield from proxy_variables.findings(environ, windows=surroundings.system == "windows")
     yield from proxy_variables.of_url("PIP_PROXY", environ.get("PIP_PROXY", ""))
+    for given in _given(surroundings):
+        if given.setting is Setting.PROXY:
+            yield from proxy_variables.of_url(given.key, given.value, given.place)
     for found in readable:
         for _, _, entry in entries_of(found, ("global", *COMMANDS)):
             if entry.setting is Setting.PROXY:

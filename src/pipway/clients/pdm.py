@@ -103,7 +103,10 @@ class Pdm:
             if setting in wish.drop:
                 edit.remove(keys)
         if Setting.EXTRA_INDEXES in wish.drop or wish.index is not None:
-            for name in [name for name in edit.get("pypi") or {} if isinstance(edit.get("pypi", name), dict)]:
+            stored = edit.get("pypi")
+            for name in [*stored] if isinstance(stored, dict) else []:
+                if not isinstance(stored[name], dict):
+                    continue
                 edit.remove(("pypi", name))
         if wish.index is not None:
             edit.set(("pypi", "url"), wish.index)

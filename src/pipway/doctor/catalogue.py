@@ -87,6 +87,7 @@ class Cause:
 
     def finding(self, *, tool: str = "", version: str = "", place: Place | None = None, **values: str) -> Finding:
         """This cause with what is known filled in; what is not known stays a word in capitals."""
+        values = {"tool": tool or "the installer", "version": version, **values}
         remedy = next((each for each in self.remedies if each.suits(tool, version, values)), None)
         return Finding(
             self.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipway.doctor.base import Probe
 from pipway.doctor.probes import (
     clients,
+    clock,
     configuration,
     connect,
     download,
@@ -15,6 +16,7 @@ from pipway.doctor.probes import (
     portal,
     proxy,
     reach,
+    tls,
 )
 
 PROBES: tuple[Probe, ...] = (
@@ -24,6 +26,8 @@ PROBES: tuple[Probe, ...] = (
     proxy.PROBE,
     connect.PROBE,
     login.PROBE,
+    clock.PROBE,
+    tls.PROBE,
     portal.PROBE,
     index.PROBE,
     connect.FILES,

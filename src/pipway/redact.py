@@ -15,6 +15,10 @@ HIDDEN = "[hidden]"
 # What our own advice says of how to write one, http://DOMAIN%5Cuser@proxy:8080, is no secret.
 _EXAMPLE = r"(?!(?:DOMAIN%5C)?(?:user|USER)@[^\s/?#\"'<>@]*(?:[\s/?#\"'<>]|$))"
 _USERINFO = re.compile(rf"(?<=//){_EXAMPLE}[^\s/?#\"'<>]*@")
+# A password with a raw # or ? goes on behind them, and behind a backslash requests writes a slash.
+_RAW = re.compile(r"(?<=//)(?:[^\s/?#\"'<>@:]+:[^\s/\"'<>@]*[#?][^\s/\"'<>]*|[^\s/?#\"'<>@]+/%5[cC][^\s/?#\"'<>]*)@")
+# urllib3 complains of such a URL with the first half of the password.
+_HALF = re.compile(r"(?<=Failed to parse: ')[^'\s]+(?=' is not a valid host or port)")
 # RFC 9110 §11.6: Authorization and Proxy-Authorization carry "scheme credentials"; cookies are as good as a login.
 _HEADER = re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)(\"?'?\s*[:=]\s*\"?'?)([^\r\n\"']+)")
 # The scheme and token without the header's name, as in a fact called `challenge`. A word of prose after the scheme is
@@ -35,7 +39,7 @@ _PAIR = re.compile(
 # Cheap to look for, so that text without any of them pays only for the looking.
 _SIGNS = (
     *("@", "authorization", "cookie", "x-api-key", "password", "passwd", "token", "secret", "key=", "sig", "hmac="),
-    *("credential", "jwt=", "session", "pwd=", "pass=", "passphrase=", "auth="),
+    *("failed to parse: '", "credential", "jwt=", "session", "pwd=", "pass=", "passphrase=", "auth="),
     *("basic ", "bearer ", "digest ", "negotiate ", "ntlm "),
 )
 
@@ -45,7 +49,8 @@ def redact(text: str) -> str:
     lowered = text.lower()
     if not any(sign in lowered for sign in _SIGNS):
         return text
-    text = _USERINFO.sub(f"{HIDDEN}@", text)
+    text = _RAW.sub(f"{HIDDEN}@", _USERINFO.sub(f"{HIDDEN}@", text))
+    text = _HALF.sub(HIDDEN, text)
     text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
     text = _PAIR.sub(rf"\1={HIDDEN}", text)
     return _SCHEME.sub(rf"\1 {HIDDEN}", text)

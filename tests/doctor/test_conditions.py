@@ -52,5 +52,5 @@ def test_a_pac_file_counts_where_no_proxy_is_set() -> None:
 def test_what_is_suspected_has_the_name_of_its_cause() -> None:
     broken = context("pip", variable(Setting.PROXY, "http://CORP\\carol:geheim@proxy:1", "HTTPS_PROXY"))
     found = CONDITIONS["proxy-url-backslash"]({}, "pip", broken)
-    assert found == {"place": "HTTPS_PROXY", "variable": "HTTPS_PROXY"}
+    assert found == {"whence": "HTTPS_PROXY", "variable": "HTTPS_PROXY"}
     assert CONDITIONS["proxy-url-cut"]({}, "pip", broken) is False

@@ -37,7 +37,7 @@ def explain(
     from pipway.doctor.explain import explain as explained
 
     text = _read(log, through=not as_json)
-    found = explained(text, Context() if elsewhere else _context())
+    found = explained(text, Context() if elsewhere else _context(text))
     if as_json:
         _print_json(found)
     else:
@@ -67,19 +67,23 @@ def _read(log: str, *, through: bool) -> str:
     return b"".join(read).decode("utf-8", "replace")
 
 
-def _context() -> Context:
+def _context(text: str) -> Context:
     from pipway.clients.here import here
     from pipway.clients.registry import CLIENTS
     from pipway.doctor.conditions import Context
 
     surroundings = here(os.environ)
     clients = {name: CLIENTS[name] for name in ("pip", "uv", "poetry") if name in CLIENTS}
+    # Which authorities pip believes depends on its version, which takes a second to ask for.
+    pip = next(iter(clients["pip"].find(surroundings)), None) if "certificate verify failed" in text else None
+    installed = {"pip": pip} if pip is not None else {}
     return Context(
         os.environ,
-        {name: each.effective(surroundings, None) for name, each in clients.items()},
+        {name: each.effective(surroundings, installed.get(name)) for name, each in clients.items()},
         findings={name: each.findings(surroundings, None) for name, each in clients.items()},
         files={name: each.files(surroundings) for name, each in clients.items()},
         pac=_pac(),
+        installed=installed,
     )
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from pipway.clients.base import ConfigFile, Effective, Setting
+from pipway.clients.base import ConfigFile, Effective, Installed, Setting
 from pipway.doctor.suspects import SUSPECTS, Values, View, extra_index
+from pipway.doctor.versions import FACTS, Fact
 from pipway.findings import Finding
 
 
@@ -24,6 +25,7 @@ class Context:
     findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)  #: by tool: of its client
     files: Mapping[str, Sequence[ConfigFile]] = field(default_factory=dict)  #: by tool
     pac: str = ""  #: a PAC file that pipway's settings or the system's name
+    installed: Mapping[str, Installed] = field(default_factory=dict)  #: by tool: the one that a plain call starts
 
     def setting(self, tool: str, setting: Setting) -> Effective | None:
         """One setting of one tool, if it is known."""
@@ -31,8 +33,10 @@ class Context:
 
     def view(self, tool: str) -> View:
         """One tool as it is set up here."""
+        installed = self.installed.get(tool)
         return View(
             tool,
+            installed.version if installed else "",
             environ=self.environ,
             effective=self.effective.get(tool, {}),
             findings=self.findings.get(tool, ()),
@@ -76,12 +80,35 @@ def _judged(judge: Callable[[View], Values | None]) -> Condition:
     return condition
 
 
+def _fact(facts: Sequence[Fact]) -> Condition:
+    """What the installed version does to this configuration; the newest, where it is not known which one it is."""
+
+    def condition(_: Mapping[str, str], tool: str, context: Context) -> Values | bool:
+        installed = context.installed.get(tool)
+        for fact in facts:
+            if fact.tool == tool and tool in context.effective:
+                found = fact.judge(context.view(tool), installed.python if installed else "")
+                if found is not None:
+                    return found
+        return False
+
+    return condition
+
+
+def _bare_index(_: Mapping[str, str], tool: str, context: Context) -> bool:
+    """The index's address has no path at all: no index of any use lives there."""
+    effective = context.setting(tool, Setting.INDEX)
+    return effective is not None and "://" in effective.value and urlsplit(effective.value).path in ("", "/")
+
+
 #: name in a catalogue file → condition; what doctor suspects of a configuration has the name of its cause
 CONDITIONS: Mapping[str, Condition] = {
+    "bare-index": _bare_index,
     "proxy-set": _proxy_set,
     "proxy-login-set": _proxy_login_set,
     "proxy-https": _proxy_https,
     "pac-known": _pac_known,
     "extra-index": _judged(extra_index),
     **{each.cause: _judged(each.judge) for each in SUSPECTS},
+    **{each.cause: _fact([other for other in FACTS if other.cause == each.cause]) for each in FACTS},
 }

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from pipway.clients.base import ConfigFile, Effective, Entry, Setting
@@ -22,6 +21,7 @@ from pipway.wire.proxy_url import ProxyUrl
 Values = Mapping[str, str]
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]+){3}|::1")
+_FILE_VARIABLES = ("PIP_CONFIG_FILE", "UV_CONFIG_FILE")
 _ALL = "names reach proxy connect login portal tls index download clients"
 _WAY = "names reach proxy connect login portal"
 
@@ -59,13 +59,13 @@ class View:
         return found.shadows if found else ()
 
     def said(self, setting: Setting) -> dict[str, str]:
-        """Where a setting comes from: `place`, and `variable` or `option` or `key`, whichever it is."""
+        """Where a setting comes from: `whence`, and `variable` or `option` or `key`, whichever it is."""
         entry = self.entry(setting)
         return _whence(entry) if entry else {}
 
 
 def _whence(entry: Entry) -> dict[str, str]:
-    found = {"place": str(entry.place)}
+    found = {"whence": str(entry.place)}
     if entry.key.startswith("-"):
         return found | {"option": entry.key}
     if _VARIABLE.fullmatch(entry.key) and entry.place.line is None:
@@ -171,7 +171,7 @@ def _no_index(view: View) -> Values | None:
 
 def _offline(view: View) -> Values | None:
     on = view.environ.get("UV_OFFLINE", "").lower() in ("1", "true", "yes", "on", "y", "t")
-    return {"variable": "UV_OFFLINE", "place": "UV_OFFLINE"} if view.tool == "uv" and on else None
+    return {"variable": "UV_OFFLINE", "whence": "UV_OFFLINE"} if view.tool == "uv" and on else None
 
 
 def _stopped(view: View) -> Values | None:
@@ -179,7 +179,7 @@ def _stopped(view: View) -> Values | None:
     for each in view.findings:
         if each.id in ("PW702", "PW703") and each.severity >= Severity.HIGH and each.place is not None:
             line = {"line": str(each.place.line)} if each.place.line else {}
-            return {"file": each.place.name, "reason": each.what, **line}
+            return {"file": each.place.name, "reason": each.what, "whence": str(each.place), **line}
     return None
 
 
@@ -193,7 +193,7 @@ def _other_case(view: View) -> Values | None:
         return None
     for other in view.shadows(Setting.PROXY):
         if other.key != entry.key and other.key.lower() == entry.key.lower() and other.value != entry.value:
-            return {"variable": entry.key, "other": other.key, "place": entry.key}
+            return {"variable": entry.key, "other": other.key, "whence": entry.key}
     return None
 
 
@@ -215,7 +215,7 @@ def _other_scheme(view: View) -> Values | None:
     for name in ("HTTP_PROXY", "http_proxy"):
         if view.environ.get(name):
             wanted = "HTTPS_PROXY" if name.isupper() else "https_proxy"
-            return {"variable": name, "wanted": wanted, "place": name}
+            return {"variable": name, "wanted": wanted, "whence": name}
     return None
 
 
@@ -247,21 +247,21 @@ def _user_alone(view: View) -> Values | None:
 
 def _never_read(view: View) -> Values | None:
     for each in view.findings:
-        if each.id == "PW701" and each.place is not None:
+        if each.id == "PW701" and each.place is not None and each.place.name not in _FILE_VARIABLES:
             right = next((file for file in reversed(view.files) if file.scope == "user"), None)
-            found = {"file": each.place.name, "reason": each.why}
-            return found | ({"right": str(right.path), "folder": str(right.path.parent)} if right else {})
+            found = {"file": each.place.name, "reason": each.why, "whence": each.place.name}
+            movable = right is not None and not right.exists and str(right.path) != each.place.name
+            return found | ({"right": str(right.path), "folder": str(right.path.parent)} if right and movable else {})
     return None
 
 
 def _missing_file(view: View) -> Values | None:
-    name = "UV_CONFIG_FILE" if view.tool == "uv" else "PIP_CONFIG_FILE"
-    path = view.environ.get(name)
-    if not path or view.tool not in ("pip", "uv"):
-        return None
-    there = any(file.exists and file.path.name == PurePath(path).name for file in view.files if file.layer == name)
-    named = [file for file in view.files if file.layer == name]
-    return {"variable": name, "missing": path} if named and not there else None
+    """PIP_CONFIG_FILE leads nowhere, and pip goes on without it."""
+    for each in view.findings:
+        if each.id == "PW701" and each.place is not None and each.place.name in _FILE_VARIABLES:
+            name = each.place.name
+            return {"variable": name, "missing": view.environ.get(name, ""), "whence": name}
+    return None
 
 
 def _hashes(view: View) -> Values | None:

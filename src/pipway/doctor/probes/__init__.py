@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipway.doctor.base import Probe
 from pipway.doctor.probes import (
+    autoconfig,
     clients,
     clock,
     configuration,
@@ -13,6 +14,7 @@ from pipway.doctor.probes import (
     login,
     mtu,
     names,
+    ownership,
     portal,
     proxy,
     reach,
@@ -21,6 +23,7 @@ from pipway.doctor.probes import (
 
 PROBES: tuple[Probe, ...] = (
     configuration.PROBE,
+    autoconfig.PROBE,
     names.PROBE,
     reach.PROBE,
     proxy.PROBE,
@@ -31,6 +34,7 @@ PROBES: tuple[Probe, ...] = (
     portal.PROBE,
     index.PROBE,
     connect.FILES,
+    ownership.PROBE,
     download.PROBE,
     mtu.PROBE,
     clients.PROBE,

@@ -21,6 +21,7 @@ from pipway.wire.proxy_url import ProxyUrl
 Values = Mapping[str, str]
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]+){3}|::1")
+_CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _FILE_VARIABLES = ("PIP_CONFIG_FILE", "UV_CONFIG_FILE")
 _ALL = "names reach proxy connect login portal tls index download clients"
 _WAY = "names reach proxy connect login portal"
@@ -177,7 +178,9 @@ def _offline(view: View) -> Values | None:
 def _stopped(view: View) -> Values | None:
     """The client's own word: a file that keeps it from starting."""
     for each in view.findings:
-        if each.id in ("PW702", "PW703") and each.severity >= Severity.HIGH and each.place is not None:
+        if each.place is None or each.place.name in _CA_VARIABLES:  # it starts, and then believes nobody
+            continue
+        if each.id in ("PW702", "PW703") and each.severity >= Severity.HIGH:
             line = {"line": str(each.place.line)} if each.place.line else {}
             return {"file": each.place.name, "reason": each.what, "whence": str(each.place), **line}
     return None

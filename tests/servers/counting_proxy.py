@@ -36,6 +36,7 @@ class CountingProxy:
     password: str = "right horse"
     algorithm: str = "SHA-256"
     realm: str = "pipway"
+    domain: str = ""  #: what an NTLM login must name; a directory judges so, pyspnego takes none for any
     close_first: bool = False  #: close after each refusal that is not in the middle of a login
     version: str = "1.1"
     tls: ssl.SSLContext | None = None
@@ -218,6 +219,9 @@ class CountingProxy:
             return ["NTLM"]
         context = session.get("context") or spnego.server(protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm)
         session["context"] = context
+        if self.domain and _domain(base64.b64decode(token)) not in (None, self.domain):
+            session["context"] = None
+            return self._count(False, ["NTLM"])
         try:
             answer = context.step(base64.b64decode(token))
         except SpnegoError:
@@ -227,6 +231,14 @@ class CountingProxy:
             return [f"NTLM {base64.b64encode(answer).decode()}"]
         session["in"] = True
         return self._count(True, [])
+
+
+def _domain(message: bytes) -> str | None:
+    """What an AUTHENTICATE_MESSAGE names (MS-NLMP §2.2.1.3); None for the other messages."""
+    if message[8] != 3:
+        return None
+    length, offset = int.from_bytes(message[28:30], "little"), int.from_bytes(message[32:36], "little")
+    return message[offset : offset + length].decode("utf-16-le")
 
 
 def ntlm_users(folder: Path, patch: pytest.MonkeyPatch, domain: str, user: str, password: str) -> None:

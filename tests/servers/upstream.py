@@ -50,6 +50,7 @@ class Upstream:
     advertise_metadata: bool = True
     gzip: bool = True  #: pages, for clients that accept it
     files_apart: bool = False  #: files on a second listener, so that links leave the index's origin
+    files_named: str = ""  #: the name by which pages call that one, for clients that reach it through a proxy
     relative_links: bool = False
     project_list: bool = True
     tls: ssl.SSLContext | None = None
@@ -124,7 +125,8 @@ class Upstream:
     @property
     def file_origin(self) -> str:
         """Scheme, host and port of the files."""
-        return self._file_server.origin if self.files_apart else self._server.origin
+        origin = self._file_server.origin if self.files_apart else self._server.origin
+        return origin.replace(self._file_server.host, self.files_named) if self.files_named else origin
 
     @property
     def url(self) -> str:

@@ -9,7 +9,8 @@ import asyncio
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,8 +19,10 @@ import typer
 from pipway.errors import UsageError
 
 if TYPE_CHECKING:
+    from pipway.dial.parent import Parent
     from pipway.doctor.base import Case, Subject
     from pipway.doctor.run import Report
+    from pipway.settings import Settings
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -40,11 +43,22 @@ def doctor(
     client: Annotated[str | None, typer.Option(help="The installer to examine: pip, uv or poetry.")] = None,
     pac: Annotated[str | None, typer.Option(metavar="URL|FILE", help="This network's proxy auto-config file.")] = None,
     ca: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="An authority to try; repeatable.")] = None,
+    try_login: Annotated[
+        bool, typer.Option("--try-login", help="Send a login once more that the proxy rejected before.")
+    ] = False,
+    capture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what was asked and answered, without secrets, for IT.")
+    ] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Carry out the fixes that are safe, then look again.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Read settings from this TOML file.")] = None,
 ) -> None:
     """Try the way to the index step by step; say what fails, why, and the fix."""
-    case = _case(words or [], client, config, pac=pac or "", ca=tuple(ca or ()))
+    from pipway.cli.doctor_capture import begin, finish
+
+    file = begin(capture) if capture is not None else None
+    case = replace(
+        _case(words or [], client, config, pac=pac or "", ca=tuple(ca or ())), try_again=_asking(given=try_login)
+    )
     report = _examined(case, as_json=as_json)
     if fix:
         from pipway.cli.doctor_fix import carry_out
@@ -53,6 +67,9 @@ def doctor(
             report = _examined(_case(words or [], client, config, pac=pac or "", ca=tuple(ca or ())), as_json=as_json)
         else:
             print("Nothing of this can be mended safely without a person.", file=sys.stderr)
+    if file is not None:
+        finish(file, report)
+        print(f"written to {file.name}: what was asked and answered, without secrets", file=sys.stderr)
     if as_json:
         import json
 
@@ -60,6 +77,18 @@ def doctor(
 
         print(json.dumps(as_dict(report), indent=2))
     raise typer.Exit(1 if report.first else 0)
+
+
+def _asking(*, given: bool) -> Callable[[str], bool]:
+    """Whether a login that was rejected before may be sent again: said with an option, or asked on a terminal."""
+
+    def ask(question: str) -> bool:
+        if given:
+            return True
+        terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+        return terminal and typer.confirm(question, default=False, err=True)
+
+    return ask
 
 
 def _examined(case: Case, *, as_json: bool) -> Report:
@@ -110,9 +139,22 @@ def _case(words: Sequence[str], client: str | None, config: Path | None, *, pac:
         project,
         command=(shlex.join(words),) if command.tool else (),
         logins=outbound.build(settings, os.environ, Trace()).logins,
+        accounts=tuple(_accounts(settings)),
         pac=pac or str(settings.outbound.pac or ""),
         ca=ca,
     )
+
+
+def _accounts(settings: Settings) -> Iterator[Parent]:
+    """Whose logins pipway has: those that the settings name, and those that were kept with `pipway credentials`."""
+    from pipway import outbound
+    from pipway.dial.credentials.file import FilePlace
+    from pipway.wire.proxy_url import parse_proxy_url
+
+    yield from (parent for parent in outbound.parents(settings) if parent.user)
+    for entry in FilePlace(outbound.credentials_file()).listed():
+        user, _, address = entry.key.rpartition("@")
+        yield replace(outbound.named_parent(settings, parse_proxy_url(f"http://{address}")), user=user)
 
 
 def _subject(name: str, surroundings: Any) -> Subject:

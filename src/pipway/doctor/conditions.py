@@ -66,6 +66,13 @@ def _proxy_https(_: Mapping[str, str], tool: str, context: Context) -> bool:
     return effective is not None and effective.value.lower().startswith("https:")
 
 
+def _proxy_host(found: Mapping[str, str], tool: str, context: Context) -> bool:
+    """Whether the host that is named in the log is the proxy's, and not the index's."""
+    effective = context.setting(tool, Setting.PROXY)
+    value = effective.value if effective is not None else ""
+    return bool(value) and urlsplit(value if "://" in value else f"//{value}").hostname == found.get("host", "").lower()
+
+
 def _pac_known(_: Mapping[str, str], tool: str, context: Context) -> Values | bool:
     return {"pac": context.pac} if context.pac and not _proxy_set(_, tool, context) else False
 
@@ -107,6 +114,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "proxy-set": _proxy_set,
     "proxy-login-set": _proxy_login_set,
     "proxy-https": _proxy_https,
+    "proxy-host": _proxy_host,
     "pac-known": _pac_known,
     "extra-index": _judged(extra_index),
     **{each.cause: _judged(each.judge) for each in SUSPECTS},

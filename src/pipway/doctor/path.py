@@ -142,7 +142,7 @@ def words(case: Case, facts: Facts, **more: str) -> dict[str, str]:
     if facts.proxy is not None:
         host = f"[{facts.proxy.host}]" if ":" in facts.proxy.host else facts.proxy.host
         found |= {"proxy": f"{host}:{facts.proxy.port}", "host": host, "target": str(target_of(case))}
-        found |= {"scheme": facts.proxy.scheme}
+        found |= {"scheme": facts.proxy.scheme, "port": str(facts.proxy.port)}
     entries = case.subject.effective[Setting.PROXY].entries if Setting.PROXY in case.subject.effective else ()
     if entries and re.fullmatch(r"[A-Za-z_]+_(?:proxy|PROXY)", entries[0].key):
         found["variable"] = entries[0].key

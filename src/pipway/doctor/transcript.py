@@ -19,7 +19,7 @@ from pipway.wire.auth.ntlm_challenge import SIGNATURE
 
 _REQUEST = re.compile(rb"[A-Z]{3,10} \S+ HTTP/1\.[01]\r\n")
 _LOGIN = re.compile(r"(?i)((?:proxy-)?(?:authorization|authenticate|authentication-info)|www-authenticate)(:\s*)(.*)")
-_TOKEN = re.compile(r"(?i)\b(ntlm|negotiate|bearer|basic)\s+([A-Za-z0-9+/._~-]+=*)")
+_TOKEN = re.compile(r"(?i)\b(ntlm|negotiate|bearer|basic)\s+([A-Za-z0-9+/._~-]+=*)(?=\s*(?:,|$))")
 _SECRET = re.compile(r"(?i)\b(nonce|opaque|response|cnonce|nextnonce|username)=(\"[^\"]*\"|[^\s,]+)")
 _KNOWN = {"ntlm", "negotiate", "bearer", "basic", "digest"}
 _HEAD = 65536  # bytes of a head that are kept

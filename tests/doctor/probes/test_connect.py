@@ -1,4 +1,4 @@
-"""The tunnel to the index, and the one to the host of its files: opened, refused, with the reason."""
+"""The tunnel to the index: opened, or refused with the reason."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 from tests.doctor.probes.test_proxy import answer
 from tests.doctor.proxied import case, found, tried
 from tests.servers.counting_proxy import CountingProxy
-from tests.servers.rude_proxy import RudeProxy, Say
+from tests.servers.rude_proxy import RudeProxy
 from tests.servers.upstream import Upstream
 
 from pipway.doctor.base import Facts, Status
-from pipway.doctor.probes.connect import FILES, PROBE
+from pipway.doctor.probes.connect import PROBE
 
 
 async def test_a_tunnel_is_left_for_later_steps(tmp_path: Path) -> None:
@@ -88,25 +88,6 @@ async def test_a_question_for_a_login_is_no_refusal(tmp_path: Path) -> None:
     assert dict(results)["connect"].status is Status.WORKS
     assert "Digest, Basic" in dict(results)["connect"].says
     assert [each.scheme for each in facts.offered] == ["digest", "basic"]
-
-
-def refusing(host: bytes) -> RudeProxy:
-    opened, no = Say(b"HTTP/1.1 200 ok\r\n\r\n"), answer("403 Forbidden", "Via: 1.1 x")
-    return RudeProxy(lambda request: no if request.startswith(b"CONNECT " + host) else opened)
-
-
-async def test_the_host_of_the_files_is_tried_once_it_is_known(tmp_path: Path) -> None:
-    async with refusing(b"files.example") as server:
-        made = case(tmp_path, str(server.parent(user=None)), index="https://index.example/simple/")
-        facts, _ = await tried(made)
-        assert (await FILES.run(made, facts)).status is Status.SKIPPED
-        facts.file_url = "https://files.example/p-1.0.whl"
-        result = await FILES.run(made, facts)
-        facts.file_url = "https://elsewhere.example/p-1.0.whl"
-        assert (await FILES.run(made, facts)).status is Status.WORKS
-    finding = result.findings[0]
-    assert finding.id == "file-host-refused"
-    assert "files.example" in finding.what
 
 
 async def test_without_a_proxy_streams_are_opened_straight(tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ async def test_a_wrong_password_is_sent_once_however_often_doctor_runs(tmp_path:
     fix = found(first)[1].fix
     assert fix is not None
     assert fix.commands[0].startswith('export HTTPS_PROXY="$(pipway url --scheme http --host 127.0.0.1 --port ')
-    assert fix.commands[0].endswith(' --user alice --password)"')
+    port = url.rpartition(":")[2]
+    assert fix.commands[0].endswith(f' --port {port} --user alice --password)"')
 
 
 async def test_a_login_in_the_url_is_of_no_use_where_basic_is_not_taken(tmp_path: Path) -> None:

@@ -33,7 +33,6 @@ PROBES: tuple[Probe, ...] = (
     tls.PROBE,
     portal.PROBE,
     index.PROBE,
-    connect.FILES,
     ownership.PROBE,
     download.PROBE,
     mtu.PROBE,

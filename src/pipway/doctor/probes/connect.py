@@ -1,4 +1,4 @@
-"""Does the proxy connect to the index, and later to the host of its files? To ask for a login is not to refuse."""
+"""Does the proxy connect to the index? To ask for a login is not to refuse."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from pipway.dial.base import Target
 from pipway.dial.gate import scheme_name
 from pipway.doctor.base import Case, Facts, Result, fails, skipped, works
 from pipway.doctor.catalogue import catalogue, finding
-from pipway.doctor.path import adapted, direct, opening, parent_of, target_in, target_of, through, words
-from pipway.errors import PipwayError, Unavailable
+from pipway.doctor.path import adapted, direct, opening, parent_of, target_of, through, words
 from pipway.findings import Finding
 from pipway.wire.responses import Head
 
@@ -40,34 +39,6 @@ class Connect:
         return fails(f"it answers {head.status} {head.reason}", refusal(case, facts, target, head))
 
 
-class FileHost:
-    """The same for the host that the index's page sends the client to."""
-
-    id = "file-host"
-    title = "the host of the files can be reached"
-    needs = ("connect", "login", "index")
-
-    async def run(self, case: Case, facts: Facts) -> Result:
-        """See `Probe`."""
-        if not facts.file_url or facts.open is None:
-            return skipped("no file is known")
-        target = target_in(facts.file_url)
-        if target == target_of(case):
-            return skipped("the files are at the index's host")
-        try:
-            stream = await facts.open(target.host, target.port, target.clear)
-        except TimeoutError:
-            error: PipwayError = Unavailable("connect-timeout", f"no connection to {target} in time")
-        except PipwayError as problem:
-            error = problem
-        else:
-            await stream.aclose()
-            return works(f"{target} can be reached")
-        known = words(case, facts, host=target.host, target=str(target), reason=error.what)
-        proxied = facts.proxy is not None and not facts.no_proxy
-        return fails(error.what, finding("file-host-refused" if proxied else "file-host-unreachable", **known))
-
-
 def refusal(case: Case, facts: Facts, target: Target, head: Head) -> Finding:
     """What a refused CONNECT means. Another pipway on the way says it in words, which `explain` knows, too."""
     reason = f"{head.status} {head.reason}".strip()
@@ -87,4 +58,3 @@ def _squids_own(head: Head) -> bool:
 
 
 PROBE = Connect()
-FILES = FileHost()

@@ -114,7 +114,9 @@ def _unreachable(talk: _Talk, error: PipwayError | OSError) -> Finding:
     what = error.what if isinstance(error, PipwayError) else str(error)
     if talk.url.origin == Url.parse(bare(talk.case.index)).origin:
         return talk.found("download-breaks", got="0", reason=what)
-    return talk.found("file-host-unreachable", reason="; ".join(part for part in (what, why) if part))
+    refused = isinstance(error, PipwayError) and error.code in ("parent-forbids", "parent-failed")
+    cause = "file-host-refused" if refused else "file-host-unreachable"
+    return talk.found(cause, reason="; ".join(part for part in (what, why) if part))
 
 
 def _judged(talk: _Talk, reply: Reply) -> list[Finding]:

@@ -97,12 +97,6 @@ def test_ssl_cert_file_stands_for_the_systems_file(here: Here) -> None:
     assert not here.believes(here.subject("pip", "23.3.2"), ROOT)
 
 
-@pytest.mark.parametrize(("version", "believed"), [("26.3", True), ("26.1", False)])
-def test_on_the_way_to_the_proxy_pip_before_26_2_has_its_own_list(here: Here, version: str, believed: bool) -> None:
-    subject = here.subject("pip", version)
-    assert (SYSTEM.certificate in here.machine(subject).to_proxy(subject).certificates) is believed
-
-
 def test_uv_has_its_own_list_unless_it_is_told_otherwise(here: Here) -> None:
     assert not here.believes(here.subject("uv", "0.13.8"), SYSTEM)
     system = Effective(Setting.CA, ("system",), ())

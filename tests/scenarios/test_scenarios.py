@@ -33,6 +33,8 @@ _PIPWAY = f'exec {shlex.quote(sys.executable)} -m pipway "$@"\n'
 #: What differs from run to run in everybody's output.
 _CHANGING = {
     r"(?<=127\.0\.0\.1:)\d{2,5}|(?<=localhost:)\d{2,5}|(?<=port=)\d{4,5}": "PORT",
+    r"(?<=Using )CPython \S+ interpreter at: \S+": "PYTHON",
+    r"(?<=\.example:)\d{2,5}\b": "PORT",
     r"0x[0-9a-f]{6,}": "0x…",
     r"(?:/tmp|/var/folders)/[^\s'\":,]*": "FOLDER",
     r"(?<=File \")/[^\"]*/(?=(?:pip|urllib3|requests)/)": "",

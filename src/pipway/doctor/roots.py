@@ -135,15 +135,6 @@ class Machine:
             return Roots((named,), str(named.path), rules, named, fatal=True)
         return Roots(self._certifi(subject), _OWN, rules)
 
-    def to_proxy(self, subject: Subject) -> Roots:
-        """The same when it speaks TLS to the proxy itself: pip before 26.2 certifi and named files alone (#13465)."""
-        if subject.name != "pip" or pip_facts.tls_to_proxy_uses_system_roots(subject.version):
-            return self.of(subject, proxied=False)
-        named = self._named(subject.effective.get(Setting.CA))
-        if named is not None and named.origin != "SSL_CERT_FILE":
-            return Roots((named,), str(named.path), named=named, fatal=True)
-        return Roots(self._certifi(subject), _OWN)
-
     def system(self) -> tuple[Source, ...]:
         """The operating system's store."""
         return self._defaults(_own_python(), {})

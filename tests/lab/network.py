@@ -45,6 +45,11 @@ class Network:
         self._process.communicate()
 
     @property
+    def number(self) -> int:
+        """Its own, among all that live."""
+        return self._process.pid
+
+    @property
     def inside(self) -> Sequence[str]:
         """Runs a command there."""
         spaces = f"/proc/{self._process.pid}/ns"

@@ -41,6 +41,18 @@ def scanned(seconds: float) -> rude.Behaviour:
     return wait
 
 
+def cut(*, after: int) -> rude.Behaviour:
+    """In chunks, without a length, and ended in the middle."""
+
+    async def behave(exchange: Exchange) -> None:
+        kind = exchange.reply.headers.get("ETag", "")
+        await exchange.send(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nETag: {kind}\r\n\r\n".encode())
+        await exchange.send(b"%x\r\n%b\r\n" % (after, exchange.reply.body[:after]))
+        raise exchange.hang_up()
+
+    return behave
+
+
 @scenario(
     "slow-scanner",
     cause="download-stalls",
@@ -66,7 +78,7 @@ def reset_mid_file(request: pytest.FixtureRequest, folder: Path) -> Iterator[Sta
     with world(folder, secure=False) as here:
         here.upstream.project(PROJECT).files.clear()
         here.upstream.add_wheel(PROJECT, "1.0", size_padding=300_000)
-        here.upstream.behave("/files/*", only_whole(rude.resetting(after=100_000)))
+        here.upstream.behave("*.whl", only_whole(rude.resetting(after=100_000)))
         yield Stage(pip_install(folder, pip=OLD_PIP), pip_env(folder, here), folder, there(folder))
 
 
@@ -79,7 +91,7 @@ def reset_mid_file(request: pytest.FixtureRequest, folder: Path) -> Iterator[Sta
 )
 def cut_off(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
-        here.upstream.behave("/files/*", only_whole(rude.chunked(ending=b"")))
+        here.upstream.behave("*.whl", only_whole(cut(after=500)))
         yield Stage(pip_install(folder), pip_env(folder, here), folder, there(folder))
 
 

@@ -30,7 +30,7 @@ def index_down(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
         here.upstream.behave("/simple/*", rude.failing(503))
         env = pip_env(folder, here)
-        yield Stage(pip_install(folder), env, folder, there(folder), carried_out=here.upstream.heal)
+        yield Stage(pip_install(folder), env, folder, there(folder), carried_out=here.upstream.heal, hidden=True)
 
 
 @scenario("index-down-uv", cause="index-down", title="The index answers 503", client="uv", group="index")
@@ -53,7 +53,7 @@ def too_many_requests(request: pytest.FixtureRequest, folder: Path) -> Iterator[
     with world(folder, secure=False) as here:
         here.upstream.behave("/simple/*", rude.answering(429, Retry_After="1"))
         env = pip_env(folder, here)
-        yield Stage(pip_install(folder), env, folder, there(folder), carried_out=here.upstream.heal)
+        yield Stage(pip_install(folder), env, folder, there(folder), carried_out=here.upstream.heal, hidden=True)
 
 
 @scenario(
@@ -66,7 +66,7 @@ def too_many_requests(request: pytest.FixtureRequest, folder: Path) -> Iterator[
 def url_without_simple(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
         env = environment(folder, {"UV_DEFAULT_INDEX": here.upstream.origin})
-        yield Stage(uv_install(folder), env, folder, there(folder), hidden=True)
+        yield Stage(uv_install(folder), env, folder, there(folder))
 
 
 @scenario(
@@ -79,7 +79,7 @@ def url_without_simple(request: pytest.FixtureRequest, folder: Path) -> Iterator
 def pip_url_without_simple(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
         env = environment(folder, {"PIP_INDEX_URL": here.upstream.origin})
-        yield Stage(pip_install(folder), env, folder, there(folder), hidden=True)
+        yield Stage(pip_install(folder), env, folder, there(folder))
 
 
 @scenario(
@@ -128,13 +128,14 @@ def no_upload_times(request: pytest.FixtureRequest, folder: Path) -> Iterator[St
 @scenario(
     "no-upload-times-uv",
     cause="index-no-upload-time",
-    title="An index without JSON, and --exclude-newer",
+    title="An index without upload times, and --exclude-newer",
     client="uv",
     group="index",
 )
 def no_upload_times_uv(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
         here.upstream.form = "minimal"
+        here.upstream.project(PROJECT).files[0].upload_time = None
         command = uv_install(folder, "--exclude-newer", "2025-10-01T00:00:00Z")
         yield Stage(command, uv_env(folder, here), folder, there(folder))
 

@@ -10,24 +10,30 @@ import pytest
 from tests.lab.network import Network
 from tests.lab.squid import Squid
 from tests.scenarios.stage import Stage, scenario
-from tests.scenarios.world import World, environment, pip_install, there, uv_install, world
+from tests.scenarios.world import World, environment, pip_install, there, uv_install
 from tests.servers.name_server import name_server
 
 IMPATIENT = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
 HOST = "index.example"
 
 
-def _network(stack: ExitStack, folder: Path, *, resolver: str = IMPATIENT) -> tuple[Network, World]:
+def _network(stack: ExitStack, folder: Path, *, host: str = "127.0.0.1") -> tuple[Network, World]:
     """A network whose name server is at 127.0.0.1:53, if anywhere; and in it an index behind TLS."""
-    (folder / "resolv.conf").write_text(resolver)
+    (folder / "resolv.conf").write_text(IMPATIENT)
     (folder / "hosts").write_text("127.0.0.1 localhost\n")
     network = stack.enter_context(Network(folder))
     stack.enter_context(network.entered())
-    return network, stack.enter_context(world(folder))
+    if host != "127.0.0.1":
+        network.run("ip", "addr", "add", f"{host}/32", "dev", "lo")
+    here = World(folder)
+    here.upstream._server.host = host
+    here.upstream._server.port = 443  # free here, and the one port that proxies let everybody connect to
+    stack.enter_context(here.upstream.in_thread())
+    return network, here
 
 
-def _squid(stack: ExitStack, folder: Path, network: Network) -> Squid:
-    squid = Squid(folder / "squid")
+def _squid(stack: ExitStack, request: pytest.FixtureRequest, network: Network) -> Squid:
+    squid = Squid(request.getfixturevalue("lab_folder")(f"network-{network.number}"))
     squid.inside = network.inside
     squid.start()
     stack.callback(squid.stop)
@@ -45,7 +51,7 @@ def dns_black_hole(request: pytest.FixtureRequest, folder: Path) -> Iterator[Sta
     with ExitStack() as stack:
         network, here = _network(stack, folder)
         stack.enter_context(name_server({}, silent=True))
-        squid = _squid(stack, folder, network)
+        squid = _squid(stack, request, network)
         env = environment(folder, {"PIP_INDEX_URL": here.index(), "SSL_CERT_FILE": here.bundle})
         words = {"PROXY": "127.0.0.1", "PORT": str(squid.port)}
         yield Stage(pip_install(folder), env, folder, there(folder), inside=network.inside, words=words)
@@ -62,7 +68,7 @@ def name_unknown(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage
     with ExitStack() as stack:
         network, here = _network(stack, folder)
         stack.enter_context(name_server({}))
-        squid = _squid(stack, folder, network)
+        squid = _squid(stack, request, network)
         env = environment(folder, {"UV_DEFAULT_INDEX": here.index(), "SSL_CERT_FILE": here.bundle})
         words = {"PROXY": "127.0.0.1", "PORT": str(squid.port)}
         yield Stage(uv_install(folder), env, folder, there(folder), inside=network.inside, words=words)
@@ -78,11 +84,11 @@ def name_unknown(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage
 def ipv6_black_hole(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     addresses = [f"fd00::{number}" for number in range(1, 5)]
     with ExitStack() as stack:
-        network, here = _network(stack, folder)
+        network, here = _network(stack, folder, host="10.9.9.8")  # proxies lead nobody to loopback
         for address in addresses:
             network.run("ip", "addr", "add", f"{address}/128", "dev", "lo")
         network.drop("ip6 daddr fd00::/16 meta l4proto tcp")
-        stack.enter_context(name_server({HOST: [*addresses, "127.0.0.1"]}))
+        stack.enter_context(name_server({HOST: [*addresses, "10.9.9.8"]}))
         env = environment(folder, {"PIP_INDEX_URL": here.index(), "SSL_CERT_FILE": here.bundle})
         yield Stage(pip_install(folder), env, folder, there(folder), inside=network.inside, hidden=True, patience=4)
 
@@ -97,9 +103,10 @@ def ipv6_black_hole(request: pytest.FixtureRequest, folder: Path) -> Iterator[St
 def index_silent(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with ExitStack() as stack:
         network, here = _network(stack, folder)
-        stack.enter_context(name_server({HOST: ["127.0.0.9"]}))
-        network.drop("ip daddr 127.0.0.9 meta l4proto tcp")
-        squid = _squid(stack, folder, network)  # it knows another address of that name
+        network.run("ip", "addr", "add", "10.9.9.9/32", "dev", "lo")
+        network.drop("ip daddr 10.9.9.9 meta l4proto tcp")
+        stack.enter_context(name_server({HOST: ["10.9.9.9"]}))
+        squid = _squid(stack, request, network)  # it knows another address of that name
         more = {"PIP_TIMEOUT": "1"}
         env = environment(folder, {"PIP_INDEX_URL": here.index(), "SSL_CERT_FILE": here.bundle, **more})
         words = {"PROXY": "127.0.0.1", "PORT": str(squid.port)}

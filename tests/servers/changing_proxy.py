@@ -53,7 +53,7 @@ class ChangingProxy:
         head = await reader.readuntil(b"\r\n\r\n")
         line, _, rest = head.partition(b"\r\n")
         method, target, _ = line.decode("latin-1").split(" ")
-        if method == "CONNECT":
+        if not target.startswith("http://"):  # CONNECT, or somebody who asks what it is
             writer.write(b"HTTP/1.1 403 Only clear HTTP here\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             await writer.drain()
             return

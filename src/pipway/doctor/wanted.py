@@ -44,6 +44,7 @@ class Wanted:
     before: str  #: the option or variable that asks for upload times, "" for none
     hashes: frozenset[str] = frozenset()  #: SHA-256 that a requirements file allows; empty for all
     hashes_at: str = ""  #: which file says so
+    text: str = ""  #: the requirement as it stands in the command, quoted for a shell
 
     def takes_python(self, file: File) -> bool:
         """Whether it may be installed by this Python."""
@@ -91,17 +92,17 @@ def wanted(case: Case) -> Wanted:
     """Out of the command, the settings and the variables."""
     words = tuple(shlex.split(" ".join(case.command))) if case.command else ()
     arguments = understood(words).arguments
-    specifier, hashes, where = SpecifierSet(), frozenset[str](), ""
-    for text, source in _requirements(case, arguments):
+    specifier, hashes, where, said = SpecifierSet(), frozenset[str](), "", ""
+    for text, source in _requirements(case.surroundings.cwd, arguments):
         found = _requirement(text)
         if found is not None and canonicalize_name(found.name) == case.project:
-            specifier = found.specifier
+            specifier, said = found.specifier, "" if source else shlex.quote(text)
             hashes, where = frozenset(each.lower() for each in _HASH.findall(text)), source
             break
     python = _option(arguments, (_PYTHON,))[1]
     if not python and case.subject.installed is not None:
         python = case.subject.installed.python
-    return Wanted(NormalizedName(case.project), specifier, python, _before(case, arguments), hashes, where)
+    return Wanted(NormalizedName(case.project), specifier, python, _before(case, arguments), hashes, where, said)
 
 
 def _before(case: Case, arguments: Sequence[str]) -> str:
@@ -126,10 +127,18 @@ def _option(arguments: Sequence[str], names: Sequence[str]) -> tuple[str, str]:
     return "", ""
 
 
-def _requirements(case: Case, arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+def listed(folder: Path, arguments: Sequence[str]) -> str:
+    """The first project that a requirements file of the command names, "" for none."""
+    for text, source in _requirements(folder, arguments):
+        if source and (found := _requirement(text)) is not None:
+            return canonicalize_name(found.name)
+    return ""
+
+
+def _requirements(folder: Path, arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     for place, word in enumerate(arguments):
         if word in ("-r", "--requirement") and place + 1 < len(arguments):
-            yield from _lines(case.surroundings.cwd / arguments[place + 1], arguments[place + 1])
+            yield from _lines(folder / arguments[place + 1], arguments[place + 1])
         elif not word.startswith("-"):
             yield word, ""
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from pipway.clients.base import Setting
 from pipway.dial.url import Url
-from pipway.doctor.asking import Reply, ask, bare, follow
+from pipway.doctor.asking import Reply, ask, bare, excepted, follow
 from pipway.doctor.base import FAILING, Case, Facts, Result, fails, skipped, works
 from pipway.doctor.catalogue import finding
 from pipway.doctor.probes.index import title
 from pipway.doctor.room import Room, temporary
 from pipway.doctor.wanted import Wanted, wanted
-from pipway.errors import BadUpstream, PipwayError
+from pipway.errors import BadUpstream, PipwayError, Unavailable
 from pipway.findings import Finding
 from pipway.simple.names import normalize
 from pipway.simple.page import File
@@ -65,6 +65,7 @@ class Download:
             "tool": case.subject.name,
             "version": case.subject.version,
             "command": " ".join(case.command),
+            "proxy": "" if facts.proxy is None or excepted(case, url.origin) else str(facts.proxy),
         }
         talk = _Talk(case, facts, file, url, wish, values)
         local = _room(talk)
@@ -73,6 +74,9 @@ class Download:
         try:
             reply = (await follow(case, facts, url, at_most=_MOST))[-1]
         except (PipwayError, OSError) as error:
+            if isinstance(error, Unavailable) and error.code == "answer-stalled":
+                _stalled(talk, case.patience)
+                return fails(error.what, *local)
             return fails(str(error), *local, _unreachable(talk, error))
         problems = _judged(talk, reply)
         if problems == [] and facts.stalled is not None:
@@ -130,9 +134,7 @@ def _judged(talk: _Talk, reply: Reply) -> list[Finding]:
         return [talk.found(_REFUSALS.get(status, "file-fails"), **values)]
     limit = _timeout(talk.case)
     if reply.problem == "stalled" or reply.silence >= limit:
-        # The mtu probe says which of two reasons it is.
-        waited = {"seconds": f"{reply.silence:.0f}", "limit": f"{limit:g}", "longer": f"{max(60, 4 * limit):.0f}"}
-        talk.facts.stalled = talk.found("download-stalls", **{**values, **waited})
+        _stalled(talk, reply.silence)
         return []
     if reply.problem:
         size = str(reply.head.length if reply.head.length is not None else talk.file.size or "")
@@ -140,6 +142,12 @@ def _judged(talk: _Talk, reply: Reply) -> list[Finding]:
     if _is_page(talk.file.filename, reply):
         return [talk.found("file-block-page", said=title(reply.body), **values)]
     return _digests(talk, reply)
+
+
+def _stalled(talk: _Talk, seconds: float) -> None:
+    """Left to the mtu probe, which says which of two reasons it is."""
+    waited = {"seconds": f"{seconds:.0f}", "limit": f"{_timeout(talk.case):g}"}
+    talk.facts.stalled = talk.found("download-stalls", **waited)
 
 
 def _timeout(case: Case) -> float:

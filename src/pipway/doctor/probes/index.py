@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from pipway.dial.origin_login import OriginLogins
 from pipway.dial.url import Url
@@ -11,7 +12,7 @@ from pipway.doctor.base import FAILING, Case, Facts, Result, fails, works
 from pipway.doctor.catalogue import finding
 from pipway.doctor.spelling import near
 from pipway.doctor.wanted import Wanted, wanted
-from pipway.errors import BadUpstream, PipwayError, UsageError
+from pipway.errors import BadUpstream, PipwayError, Unavailable, UsageError
 from pipway.findings import Finding
 from pipway.simple.names import normalize
 from pipway.simple.page import Page
@@ -20,6 +21,8 @@ from pipway.trace import Trace
 
 #: What pip sends since 22.3: JSON where there is some.
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
+#: No answer at all, as `asking` tells it → the cause.
+_CUT = {"answer-stalled": "index-stalls", "answer-reset": "index-breaks", "answer-cut": "index-breaks"}
 _LARGEST = 16 << 20  # bytes of a page
 _LIST = 2 << 20  # bytes of the list of projects, in which a misspelt name is looked for
 
@@ -53,7 +56,12 @@ class Index:
             "command": " ".join(case.command),
         }
         talk = _Talk(case, facts, values)
-        reply = await _page(case, facts)
+        try:
+            reply = await _page(case, facts)
+        except Unavailable as error:
+            if error.code not in _CUT:
+                raise
+            return fails(error.what, talk.found(_CUT[error.code], got="0", reason=error.why or error.what))
         if reply.head.status != 200:
             return fails(f"it answers {reply.reason}", await _refused(talk, reply))
         if reply.problem:
@@ -81,6 +89,8 @@ async def _page(case: Case, facts: Facts) -> Reply:
     headers = [("Accept", _ACCEPT)]
     reply = (await follow(case, facts, url, headers=headers, at_most=_LARGEST))[-1]
     if reply.head.status not in (401, 403, 404) or url.authorization is None or case.logins is None:
+        return reply
+    if not urlsplit(case.index).password:  # half a login would be refused, and count as one
         return reply
     logins = OriginLogins(case.logins.gate.memory, trace=Trace())
     async with logins.trying(url) as login:
@@ -123,7 +133,7 @@ async def _missing(talk: _Talk, values: dict[str, str]) -> Finding:
     suggestion = near(talk.case.project, names)
     if suggestion:
         other = talk.values["command"].replace(talk.case.project, suggestion)
-        return talk.found("project-not-found", near=suggestion, corrected=other, **values)
+        return talk.found("project-not-found", near=suggestion, command=other, **values)
     return talk.found("project-not-found", **values)
 
 
@@ -179,22 +189,36 @@ def title(body: bytes) -> str:
     return ""
 
 
+def _listing(body: bytes, page: Page) -> bool:
+    """Whether HTML without a file may still be an index's page: it says so, or names the project."""
+    return b"pypi:repository-version" in body or page.name in title(body).lower()
+
+
 def _judged(talk: _Talk, reply: Reply, page: Page) -> list[Finding]:
     wish: Wanted = wanted(talk.case)
     found: list[Finding] = []
     if wish.before and page.files and not any(file.upload_time for file in page.files if file.upload_time):
         found.append(talk.found("index-no-upload-time", option=wish.before, form=reply.media_type))
-    elif wish.before and "json" not in reply.media_type:
+    elif wish.before and "json" not in reply.media_type and talk.case.subject.name != "uv":  # uv reads HTML's
         found.append(talk.found("index-no-upload-time", option=wish.before, form=reply.media_type, times="in HTML"))
-    if not page.files:
+    if not page.files and "json" not in reply.media_type and not _listing(reply.body, page):
+        found.append(talk.found("block-page", said=title(reply.body), host=reply.url.origin.host))
+    elif not page.files:
         found.append(talk.found("project-empty", reason=page.status_reason or page.status or "its page lists no file"))
-    elif not (fitting := [file for file in page.files if wish.takes_python(file)]):
-        demanded = sorted({file.requires_python for file in page.files if file.requires_python})[-1]
-        found.append(talk.found("python-too-old", python=wish.python, demanded=demanded))
-    elif wish.specifier and not any(wish.takes_version(file) for file in fitting):
-        newest = wish.newest(fitting)
-        found.append(talk.found("version-not-there", wanted=str(wish.specifier), newest=newest))
+    elif not (asked := [file for file in page.files if wish.takes_version(file)]):
+        found.append(talk.found("version-not-there", wanted=str(wish.specifier), newest=wish.newest(page.files)))
+    elif not any(wish.takes_python(file) for file in asked):
+        demanded = next(file.requires_python for file in reversed(asked) if file.requires_python)
+        found.append(_too_old(talk, wish, page, demanded))
     return found
+
+
+def _too_old(talk: _Talk, wish: Wanted, page: Page, demanded: str) -> Finding:
+    values = {"python": wish.python, "demanded": demanded}
+    fits = wish.newest([file for file in page.files if wish.takes_python(file)])
+    if fits and wish.text:
+        values |= {"fits": fits, "command": talk.values["command"].replace(wish.text, f"{talk.case.project}=={fits}")}
+    return talk.found("python-too-old", **values)
 
 
 def _said(reply: Reply, page: Page) -> str:

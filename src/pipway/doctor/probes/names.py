@@ -119,11 +119,13 @@ def _is_address(host: str) -> bool:
 
 def is_local(host: str) -> bool:
     """Whether a name is meant to lead to this machine."""
+    if _is_address(host):
+        return True
     try:
         name = host_name(host)
     except ValueError:
         return False
-    return name == "localhost" or name.endswith(".localhost") or _is_address(host)
+    return name == "localhost" or name.endswith(".localhost")
 
 
 PROBE = Names()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pipway.clients.base import Setting
 from pipway.dial.base import Target
 from pipway.dial.direct import Direct
-from pipway.doctor.base import Case, Facts, Result, fails, works
+from pipway.doctor.base import FAILING, Case, Facts, Result, fails, works
 from pipway.doctor.catalogue import finding
 from pipway.doctor.probes.names import is_local
 from pipway.errors import Unavailable
@@ -40,7 +40,9 @@ class Reach:
         tried = dict(zip(addresses, await _all(addresses[:_MOST], target.port, case.patience), strict=False))
         open_ = [address for address, error in tried.items() if error is None]
         if open_:
-            return works(f"{target} answers", *_holes(case, target, tried, open_))
+            holes = _holes(case, target, tried, open_)
+            failing = any(each.severity >= FAILING for each in holes)
+            return (fails if failing else works)(f"{target} answers at {open_[0]}", *holes)
         errors = [error for error in tried.values() if error is not None]
         error = next((each for each in errors if each.code != "connect-timeout"), errors[0])
         values = {

@@ -1,0 +1,65 @@
+"""Names: found, unknown, and asked of nobody who answers."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from tests.doctor.probes.asked import case
+
+from pipway.doctor.base import Facts, Status
+from pipway.doctor.probes.names import Names, is_local
+
+INDEX = "https://index.example/simple/"
+
+
+def only_v4(host: str, family: int) -> list[str]:
+    if family == socket.AF_INET6:
+        raise socket.gaierror(socket.EAI_NONAME, "none of that family")
+    return ["192.0.2.7"]
+
+
+async def test_addresses_are_noted_and_one_family_is_enough(tmp_path: Path) -> None:
+    facts = Facts()
+    result = await Names(only_v4).run(case(INDEX, tmp_path), facts)
+    assert (result.status, facts.addresses) == (Status.WORKS, {"index.example": ("192.0.2.7",)})
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"), [(socket.EAI_NONAME, "name-not-found"), (socket.EAI_AGAIN, "name-server-silent")]
+)
+async def test_no_such_name_is_told_from_no_answer(code: int, cause: str, tmp_path: Path) -> None:
+    def refuse(host: str, family: int) -> list[str]:
+        raise socket.gaierror(code, "no")
+
+    result = await Names(refuse).run(case(INDEX, tmp_path), Facts())
+    assert result.status is Status.FAILS
+    assert [each.id for each in result.findings] == [cause]
+    assert "index.example" in result.findings[0].what
+
+
+async def test_a_silent_name_server_is_not_waited_for(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def hang(host: str, family: int) -> list[str]:
+        over.wait(30)
+        return []
+
+    try:
+        result = await Names(hang, limit=0.05).run(case(INDEX, tmp_path), Facts())
+    finally:
+        over.set()
+    assert [each.id for each in result.findings] == ["name-server-silent"]
+
+
+async def test_addresses_need_no_look_up(tmp_path: Path) -> None:
+    result = await Names(only_v4).run(case("http://127.0.0.1:1/simple/", tmp_path), Facts())
+    assert result.status is Status.SKIPPED
+
+
+def test_what_is_meant_to_be_this_machine() -> None:
+    assert is_local("localhost")
+    assert is_local("::1")
+    assert not is_local("index.example")

@@ -118,7 +118,7 @@ class PeopleSquid(BasicSquid):
         for user, password in self.people.items():
             command = ["openssl", "passwd", "-apr1", "-stdin"]
             made = subprocess.run(command, input=f"{password}\n", capture_output=True, text=True, check=True)
-            lines.append(f"{user}:{made.stdout}")
+            lines.append(f"{user.lower()}:{made.stdout}")  # squid makes names lower case
         file = self.folder / "passwords"
         file.write_text("".join(lines))
         own(file, "proxy")

@@ -9,7 +9,7 @@ import asyncio
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -138,7 +138,7 @@ def _case(words: Sequence[str], client: str | None, config: Path | None, *, pac:
         index,
         project,
         command=(shlex.join(words),) if command.tool else (),
-        logins=outbound.build(settings, os.environ, Trace()).logins,
+        logins=outbound.build(settings, _without_proxies(os.environ), Trace()).logins,
         accounts=tuple(_accounts(settings)),
         pac=pac or str(settings.outbound.pac or ""),
         ca=ca,
@@ -164,3 +164,8 @@ def _subject(name: str, surroundings: Any) -> Subject:
     client = CLIENTS[name]
     installed = next(iter(client.find(surroundings)), None)
     return Subject(name, installed, client.effective(surroundings, installed))
+
+
+def _without_proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with the proxy variables is what doctor shall tell: it must not stop over them itself."""
+    return {name: value for name, value in environ.items() if not name.lower().endswith("_proxy")}

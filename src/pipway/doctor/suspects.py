@@ -22,6 +22,7 @@ Values = Mapping[str, str]
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]+){3}|::1")
 _CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_STOPS = re.compile(r"^.{0,300}?(?:refuses to start|stops pip)(?= in line|: )(?::| in)? ")
 _FILE_VARIABLES = ("PIP_CONFIG_FILE", "UV_CONFIG_FILE")
 _ALL = "names reach proxy connect login portal tls index download clients"
 _WAY = "names reach proxy connect login portal"
@@ -167,7 +168,10 @@ def _no_index(view: View) -> Values | None:
     if view.value(Setting.NO_INDEX).lower() not in ("yes", "true", "1", "on"):
         return None
     links = view.effective.get(Setting.FIND_LINKS)
-    return {**view.said(Setting.NO_INDEX), "links": ", ".join(links.values) if links and links.values else "no place"}
+    return {
+        **view.said(Setting.NO_INDEX),
+        "links": ", ".join(links.values) if links and links.values else "nothing else",
+    }
 
 
 def _offline(view: View) -> Values | None:
@@ -182,7 +186,8 @@ def _stopped(view: View) -> Values | None:
             continue
         if each.id in ("PW702", "PW703") and each.severity >= Severity.HIGH:
             line = {"line": str(each.place.line)} if each.place.line else {}
-            return {"file": each.place.name, "reason": each.what, "whence": str(each.place), **line}
+            reason = _STOPS.sub("", each.what)
+            return {"file": each.place.name, "reason": reason, "whence": str(each.place), **line}
     return None
 
 
@@ -314,7 +319,7 @@ SUSPECTS: tuple[Suspect, ...] = (
     _suspect("proxy-variables-differ", _other_case, _WAY),
     _suspect("proxy-for-http-only", _other_scheme, _WAY),
     _suspect("proxy-user-alone", _no_password, "connect login proxy-login-required", quiet=True),
-    _suspect("index-user-alone", _user_alone, "index-wants-login", quiet=True),
+    _suspect("index-user-alone", _user_alone, "index-wants-login index-login-refused", quiet=True),
     _suspect("index-url-without-simple", _without_simple, "index clients", quiet=True),
     _suspect("hashes-everywhere", _hashes, "hashes-everywhere"),
     _suspect("config-file-missing", _missing_file, _ALL),

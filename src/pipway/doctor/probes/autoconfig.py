@@ -58,6 +58,8 @@ class Autoconfig:
         if facts.proxy is not None:
             return works(f"the PAC file names {proxy} for {target.host}; {case.subject.name} uses its own proxy")
         values = {"tool": case.subject.name, "pac": where, "proxy": proxy, "command": " ".join(case.command)}
+        if target.port not in (80, 443):
+            values["allow"] = str(target)
         suspicion = Suspicion(finding("pac-ignored", **values), _EXPLAINS)
         facts.suspicions.insert(0, suspicion)
         return works(f"the PAC file names {proxy} for {target.host}; installers do not read it", suspicion.remark)

@@ -36,7 +36,8 @@ class Configuration:
         facts.no_proxy = facts.proxy is not None and excepted(view)
         known = {each.finding.id for each in facts.suspicions} | {each.id for each in failing}
         remarks = [each.remark for each in facts.suspicions if not each.quiet]
-        remarks += _remarks(view, known)
+        places = {str(each.place) for each in (*failing, *remarks) if each.place}
+        remarks += [each for each in _remarks(view, known) if str(each.place) not in places]
         return (fails if failing else works)(_said(case, view, facts), *failing, *remarks)
 
 

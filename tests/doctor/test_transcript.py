@@ -35,7 +35,8 @@ async def test_heads_are_there_and_secrets_are_not() -> None:
     answer = (
         b"HTTP/1.1 407 no\r\nServer: squid/6.12\r\nProxy-Authenticate: NTLM "
         + TOKEN.encode()
-        + b'\r\nProxy-Authenticate: Digest realm="corp", nonce="geheim", qop="auth"\r\nProxy-Authenticate: Basic realm="headquarters"\r\nContent-Length: 6\r\n\r\ngeheim'
+        + b'\r\nProxy-Authenticate: Digest realm="corp", nonce="geheim", qop="auth"\r\n'
+        + b'Proxy-Authenticate: Basic realm="headquarters"\r\nContent-Length: 6\r\n\r\ngeheim'
     )
     text = await said(answer, request)
     assert "geheim" not in text

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
+import re
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +27,8 @@ from pipway.wire.connect import ConnectReader, render_connect
 from pipway.wire.proxy_url import ProxyUrl
 
 _TICKET = 6.0  # seconds for the Kerberos library, which has a patience of its own
+_KLIST = 2.0  # seconds for reading a file
+_WEAK = re.compile(r"(?:DEPRECATED:)?(?:des|arcfour|rc4)")
 _SKEW = timedelta(minutes=5)  # Kerberos' own (RFC 4120 §8.2)
 
 
@@ -35,6 +40,7 @@ class Anatomy:
     challenge: NtlmChallenge | None = None
     ticket: Unusable | None = None  #: why Kerberos cannot be used; None when it can, or nobody wants it
     kerberos: bool = False  #: whether the ticket cache was asked
+    encryption: tuple[str, ...] = ()  #: of the tickets, as far as klist tells
     skew: timedelta | None = None  #: this clock minus the proxy's
 
     @property
@@ -45,6 +51,10 @@ class Anatomy:
             said.append(f"its domain is {self.challenge.domain}")
         if self.kerberos:
             said.append(self.ticket.why if self.ticket else "there is a Kerberos ticket for it")
+        if self.encryption:
+            weak = [name for name in self.encryption if _WEAK.match(name)]
+            said.append(f"the tickets are of {', '.join(self.encryption)}")
+            said += [f"{', '.join(weak)} is weak, and newer domain controllers refuse it"] if weak else []
         if self.skew is not None and abs(self.skew) > _SKEW:
             minutes = round(self.skew.total_seconds() / 60)
             said.append(f"this clock is {abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'} its own")
@@ -56,6 +66,7 @@ async def anatomy(case: Case, facts: Facts, proxy: ProxyUrl) -> Anatomy:
     offered = {each.scheme for each in facts.offered}
     names = ", ".join(dict.fromkeys(scheme_name(each.scheme) for each in facts.offered))
     challenge, skew, ticket = None, None, None
+    encryption: tuple[str, ...] = ()
     if "ntlm" in offered:
         challenge = await _challenged(case, facts, proxy)
         if challenge is not None and challenge.time is not None:
@@ -63,7 +74,8 @@ async def anatomy(case: Case, facts: Facts, proxy: ProxyUrl) -> Anatomy:
             facts.skew = skew if facts.skew is None else facts.skew
     if "negotiate" in offered:
         ticket = await _ticket(proxy)
-    return Anatomy(names, challenge, ticket, "negotiate" in offered, skew)
+        encryption = await _encryption(case)
+    return Anatomy(names, challenge, ticket, "negotiate" in offered, encryption, skew)
 
 
 async def _challenged(case: Case, facts: Facts, proxy: ProxyUrl) -> NtlmChallenge | None:
@@ -94,6 +106,32 @@ def _offers(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
 
 def _first(challenges: Iterable[Challenge]) -> NtlmChallenge | None:
     return next((read_challenge(each.token) for each in challenges if each.scheme == "ntlm" and each.token), None)
+
+
+def encryption_types(text: str) -> tuple[str, ...]:
+    """What `klist -e` says of the tickets: the names of their encryption, each once."""
+    lines = re.findall(r"Etype \(skey, tkt\): ([^\n]{1,200})", text)
+    return tuple(dict.fromkeys(name.strip() for line in lines for name in line.split(",")))
+
+
+async def _encryption(case: Case) -> tuple[str, ...]:
+    """MIT's klist tells it, GSSAPI does not; nothing where there is none, or no ticket."""
+    program = shutil.which("klist", path=case.surroundings.environ.get("PATH", os.defpath))
+    if program is None:
+        return ()
+    pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    environ = {**case.surroundings.environ, "LC_ALL": "C"}
+    process = None
+    try:
+        process = await asyncio.create_subprocess_exec(program, "-e", env=environ, stdin=null, stdout=pipe, stderr=null)
+        async with asyncio.timeout(_KLIST):
+            said, _ = await process.communicate()
+    except OSError:  # a time-out is one, too
+        return ()
+    finally:
+        if process is not None and process.returncode is None:
+            process.kill()
+    return encryption_types(said.decode("utf-8", "replace"))
 
 
 async def _ticket(proxy: ProxyUrl) -> Unusable | None:

@@ -71,3 +71,8 @@ async def test_a_copy_of_the_same_files_confuses_nobody() -> None:
 async def test_one_index_needs_no_asking() -> None:
     async with two("1.0", "2.0") as (ours, _):
         assert (await tried(ours, ours)).status is Status.SKIPPED
+
+
+async def test_what_only_the_extra_index_has_is_neither_missing_nor_confused() -> None:
+    async with two("", "1.0") as (ours, other):
+        assert (await tried(ours, other)).status is Status.WORKS

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from pipway.clients.base import Setting
 from pipway.dial.origin_login import OriginLogins
 from pipway.dial.url import Url
 from pipway.doctor.asking import Reply, ask, bare, follow, page_url
@@ -23,6 +24,7 @@ from pipway.trace import Trace
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
 #: No answer at all, as `asking` tells it → the cause.
 _CUT = {"answer-stalled": "index-stalls", "answer-reset": "index-breaks", "answer-cut": "index-breaks"}
+_MOST = 4  # extra indexes that are asked
 _LARGEST = 16 << 20  # bytes of a page
 _LIST = 2 << 20  # bytes of the list of projects, in which a misspelt name is looked for
 
@@ -62,6 +64,8 @@ class Index:
             if error.code not in _CUT:
                 raise
             return fails(error.what, talk.found(_CUT[error.code], got="0", reason=error.why or error.what))
+        if reply.head.status in (404, 410):
+            reply = await _elsewhere(case, facts) or reply
         if reply.head.status != 200:
             return fails(f"it answers {reply.reason}", await _refused(talk, reply))
         if reply.problem:
@@ -81,6 +85,19 @@ class Index:
         findings = _judged(talk, reply, page)
         says = _said(reply, page)
         return (fails if any(each.severity >= FAILING for each in findings) else works)(says, *findings)
+
+
+async def _elsewhere(case: Case, facts: Facts) -> Reply | None:
+    """The page of an extra index: then nobody misses the project."""
+    extra = case.subject.effective.get(Setting.EXTRA_INDEXES)
+    for url in (extra.values if extra else ())[:_MOST]:
+        try:
+            reply = await _page(replace(case, index=url), facts)
+        except (PipwayError, OSError):
+            continue
+        if reply.head.status == 200:
+            return reply
+    return None
 
 
 async def _page(case: Case, facts: Facts) -> Reply:

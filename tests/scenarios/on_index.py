@@ -12,7 +12,8 @@ from tests.servers import rude
 from tests.servers.upstream import Upstream
 
 LOCAL = "127.0.0.1"
-PAGE = f"/simple/{PROJECT}/"
+#: How installers are called on this machine, in a fix that is not the same command.
+OTHER = {r"\S*/bin/python -m pip": "pip", r"\S*/bin/uv": "uv", r"--python \S+ ": ""}
 
 
 def pip_env(folder: Path, here: World, **more: str) -> dict[str, str]:
@@ -147,7 +148,7 @@ def python_too_old(request: pytest.FixtureRequest, folder: Path) -> Iterator[Sta
     with world(folder, secure=False) as here:
         here.upstream.add_wheel(PROJECT, "2.0", requires_python=">=3.99")
         command = pip_install(folder, project=f"{PROJECT}>=2")
-        yield Stage(command, pip_env(folder, here), folder, there(folder), instead=True)
+        yield Stage(command, pip_env(folder, here), folder, there(folder), instead=True, changing=OTHER)
 
 
 @scenario(
@@ -156,7 +157,7 @@ def python_too_old(request: pytest.FixtureRequest, folder: Path) -> Iterator[Sta
 def misspelt(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
         command = uv_install(folder, project=f"{PROJECT}l")
-        yield Stage(command, uv_env(folder, here), folder, there(folder), instead=True)
+        yield Stage(command, uv_env(folder, here), folder, there(folder), instead=True, changing=OTHER)
 
 
 @scenario(

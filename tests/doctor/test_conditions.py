@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from pipway.clients.base import Effective, Entry, Setting
+from pipway.clients.base import Effective, Entry, Installed, Setting
 from pipway.doctor.conditions import CONDITIONS, NOTHING, Context
-from pipway.findings import Place
+from pipway.findings import Finding, Place, Severity
 
 INDEX = "https://index.example/simple/"
 
@@ -54,3 +55,25 @@ def test_what_is_suspected_has_the_name_of_its_cause() -> None:
     found = CONDITIONS["proxy-url-backslash"]({}, "pip", broken)
     assert found == {"whence": "HTTPS_PROXY", "variable": "HTTPS_PROXY"}
     assert CONDITIONS["proxy-url-cut"]({}, "pip", broken) is False
+
+
+@pytest.mark.parametrize(("version", "holds"), [("25.0.1", True), ("25.2", False), ("24.1", False), ("", False)])
+def test_what_a_version_does_holds_for_the_version_that_is_installed(version: str, holds: bool) -> None:
+    proxied = context("pip", variable(Setting.PROXY, "http://one:1", "https_proxy"))
+    installed = {"pip": Installed("pip", ("pip",), version, "3.11")} if version else {}
+    found = CONDITIONS["system-roots-lost"]({}, "pip", replace(proxied, installed=installed))
+    assert (found is not False) is holds
+
+
+def test_of_several_facts_with_one_name_the_tools_own_holds() -> None:
+    told = context("uv", environ={"REQUESTS_CA_BUNDLE": "/etc/ca.pem"})
+    assert CONDITIONS["ca-variable-not-read"]({}, "uv", told) == {"variable": "REQUESTS_CA_BUNDLE"}
+    assert CONDITIONS["ca-variable-not-read"]({}, "pip", told) is False
+
+
+def test_a_missing_file_of_authorities_does_not_keep_uv_from_starting() -> None:
+    gone = Finding("PW702", Severity.HIGH, "SSL_CERT_FILE names nothing", place=Place("SSL_CERT_FILE"))
+    broken = Finding("PW702", Severity.HIGH, "it cannot be read", place=Place("uv.toml", 3))
+    one = replace(context("uv"), findings={"uv": [gone]})
+    assert CONDITIONS["config-stops-client"]({}, "uv", one) is False
+    assert CONDITIONS["config-stops-client"]({}, "uv", replace(one, findings={"uv": [gone, broken]})) is not False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import subprocess
@@ -100,3 +101,21 @@ def test_what_another_program_writes_appears_as_it_comes() -> None:
         process.stdin.write(b"User for index.example: ")
         assert process.stdout.read(24) == b"User for index.example: "
         process.stdin.close()
+
+
+def test_a_log_of_powershell_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "pip.log"
+    log.write_bytes(codecs.BOM_UTF16_LE + LOG.replace("\n", "\r\n").encode("utf-16-le"))
+    assert explained(str(log)) == 0
+    assert "2: WARNING: Retrying" in capsys.readouterr().err
+
+
+def test_an_install_that_worked_is_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "pip.log"
+    log.write_text(LOG.splitlines()[1] + "\nCollecting parcel\nSuccessfully installed parcel-1.0\n")
+    assert explained(str(log)) == 0
+    said = capsys.readouterr().err
+    assert "Nothing failed here" in said
+    assert "proxy" not in said
+    assert explained("--json", str(log)) == 0
+    assert json.loads(capsys.readouterr().out) == {"version": 1, "cause": None, "succeeded": True, "causes": []}

@@ -35,22 +35,26 @@ def explain(
     """Name the cause of a failed install from what the installer printed."""
     from pipway.doctor.conditions import Context
     from pipway.doctor.explain import explain as explained
+    from pipway.doctor.explain import succeeded
 
     text = _read(log, through=not as_json)
     found = explained(text, Context() if elsewhere else _context(text))
+    fine = not found and succeeded(text)
     if as_json:
-        _print_json(found)
+        _print_json(found, fine=fine)
     else:
-        _show(found, text)
-    raise typer.Exit(0 if found else 1)
+        _show(found, text, fine=fine)
+    raise typer.Exit(0 if found or fine else 1)
 
 
 def _read(log: str, *, through: bool) -> str:
     """The text. What comes by a pipe is passed on as it comes: the person watches an install, and may be asked."""
+    from pipway.doctor.log import decoded
+
     if log != "-":
         try:
             with Path(log).open("rb") as file:
-                return file.read(_LONGEST).decode("utf-8", "replace")
+                return decoded(file.read(_LONGEST))
         except OSError as error:
             raise UsageError("no-log", f"cannot read {log}", why=error.strerror or "", fix="check the path") from None
     if sys.stdin.isatty():
@@ -64,7 +68,7 @@ def _read(log: str, *, through: bool) -> str:
         size += len(data)
         if size <= _LONGEST:
             read.append(data)
-    return b"".join(read).decode("utf-8", "replace")
+    return decoded(b"".join(read))
 
 
 def _context(text: str) -> Context:
@@ -102,22 +106,26 @@ def _pac() -> str:
     return ""
 
 
-def _print_json(found: list[Explanation]) -> None:
+def _print_json(found: list[Explanation], *, fine: bool) -> None:
     import json
 
     from pipway.cli.doctor_report import finding_dict
     from pipway.redact import redact
 
     causes = [finding_dict(each.finding) | {"line": redact(each.line), "number": each.number} for each in found]
-    first: dict[str, Any] = {"version": 1, "cause": found[0].cause.id if found else None}
+    first: dict[str, Any] = {"version": 1, "cause": found[0].cause.id if found else None, "succeeded": fine}
     print(json.dumps(first | {"causes": causes}, indent=2))
 
 
-def _show(found: list[Explanation], text: str) -> None:
+def _show(found: list[Explanation], text: str, *, fine: bool) -> None:
     """On standard error: standard output has the log."""
     from pipway.cli.doctor_report import Screen
 
     screen = Screen(stderr=True)
+    if fine:
+        screen.begin("\nNothing failed here.")
+        screen.line("", "every command in the log worked; warnings in it were overcome")
+        return
     if not found:
         if not text.strip():
             raise UsageError("empty-log", "there is nothing to read", fix="pip install PACKAGE 2>&1 | pipway explain")

@@ -1,6 +1,7 @@
 """Reads what an installer printed and names the cause. Pure; `cli.explain` calls it.
 
-It never guesses: a cause is named when one of its signatures is in the text, with the line that shows it.
+It never guesses: a cause is named when one of its signatures is in the text, with the line that shows it; and what was
+overcome, or is of a command that worked, names none.
 """
 
 from __future__ import annotations
@@ -10,36 +11,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipway.doctor.attempts import Attempt, Outcome, attempts, told
 from pipway.doctor.catalogue import Cause, Signature, catalogue
 from pipway.doctor.conditions import CONDITIONS, NOTHING, Context
+from pipway.doctor.literals import needed
+from pipway.doctor.log import Log, read
 from pipway.findings import Finding
 
-_HEAD, _TAIL = 262_144, 1_835_008  # characters kept of a long log: its beginning and its end
-_LONGEST_LINE = 8192
-_ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-
-#: tool → beginnings of lines, and words, that only it prints
+#: tool → beginnings of lines that only it prints; the one that calls others comes first
 _SHOWN = {
     "uv": (
-        r"^error: (?:Failed to|Request failed|No solution|Unsupported|Could not connect|Invalid)",
-        *(
-            r"^\s*[×╰├▶]",
-            r"^\s*(?:cause|Caused by): ",
-            r"^Resolved \d+ package",
-            r"^Using Python \d",
-            r"^hint: An index",
-        ),
+        r"error: (?:Failed to|Request failed|No solution|Unsupported|Could not connect|Invalid|Distribution|In `--)"
+        r"|\s*[×╰├▶]|\s*(?:cause|Caused by): |Resolved \d+ package|Using C?Python \d|hint: (?:An index|Consider)"
     ),
-    "poetry": (r"^Resolving dependencies\.\.\.", r"^Creating virtualenv", r"version solving failed", r"\bpoetry\b"),
-    "pipenv": (r"\bpipenv\b", r"^Locking \[packages\]", r"Courtesy Notice"),
-    "pdm": (r"\[PdmUsageError\]", r"\bpdm\b"),
-    "conda": (r"Conda(?:HTTP|SSL)Error", r"^(?:Collecting package metadata|Solving environment)", r"ProxyError: Conda"),
+    "poetry": (
+        r"(?:Resolving|Updating) dependencies\.*|Creating virtualenv \S+ in |Using virtualenv: |Package operations: "
+        r"|All attempts to connect to |Because [^\n]{0,300} version solving failed|[^\n]{0,60}\bpoetry (?:command|lock)"
+    ),
+    "pipenv": r"Locking +(?:\[[a-z-]+\] +)?dependencies|[^\n]{0,60}(?:\bpipenv\b|Pipfile)|Courtesy Notice",
+    "pdm": r"\[Pdm[A-Za-z]+\]|[^\n]{0,60}\bpdm ",
+    "conda": (
+        r"Conda[A-Za-z]{0,40}Error|(?:Collecting package metadata|Fetching package metadata|Solving environment)"
+        r"|ProxyError: Conda|[^\n]{0,80}libmamba"
+    ),
     "pip": (
-        *(r"^Looking in (?:indexes|links)", r"^Collecting ", r"^Requirement already satisfied", r"^WARNING: Retrying"),
-        *(r"^ERROR: ", r"^Processing ", r"^error: [a-z]+(?:-[a-z]+)+$", r"^\s*Could not fetch URL", r"\[notice\]"),
+        r"Looking in (?:indexes|links)|Collecting \S|Requirement already satisfied|WARNING: |ERROR: |Processing \S"
+        r"|error: [a-z]+(?:-[a-z]+)+$|\s*Could not fetch URL|\[notice\]|Using pip \d|Configuration file co"
     ),
 }
-_TOOLS = {tool: re.compile("|".join(shown), re.MULTILINE) for tool, shown in _SHOWN.items()}
+_TOOLS = {tool: re.compile(shown, re.MULTILINE) for tool, shown in _SHOWN.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +56,51 @@ class Explanation:
 def explain(text: str, context: Context = NOTHING, *, tool: str = "", version: str = "") -> list[Explanation]:
     """Every known cause that `text` shows, the most telling first; empty when it shows none.
 
-    `tool` and `version` when they are known; else the text is asked.
+    `tool` and `version` when they are known; else the text is asked. Of several commands the last that failed counts.
     """
-    text, offset = _bounded(text)
-    tools = frozenset({tool}) if tool else frozenset(name for name, shows in _TOOLS.items() if shows.search(text))
-    found = []
-    for cause in catalogue().values():
-        best = max(
-            (match for each in cause.signatures if (match := _match(each, text, tools, context)) is not None),
-            key=lambda match: (match[0].rank, match[1].start()),
-            default=None,
-        )
-        if best is not None:
-            found.append(_explanation(cause, best, text, offset, version, context))
-    return sorted(found, key=lambda each: (-each.rank, -each.number))
+    log = read(text)
+    for attempt in _by_weight(attempts(log.text)):
+        said = told(log.text, attempt)
+        tools = frozenset({tool}) if tool else _tools(said) or _tools(log.text)
+        if found := _causes(log, attempt.begin, said, tools, version, context):
+            return found
+    return []
+
+
+def succeeded(text: str) -> bool:
+    """Whether every command in the log has worked, as far as it shows."""
+    return {each.outcome for each in attempts(read(text).text)} == {Outcome.SUCCEEDED}
 
 
 def tool_of(text: str) -> str:
     """Who printed it, "" when nothing tells; where several did, the one that called the others comes first."""
-    return next((name for name, shows in _TOOLS.items() if shows.search(text)), "")
+    tools = _tools(read(text).text)
+    return next((name for name in _TOOLS if name in tools), "")
+
+
+def _by_weight(found: Sequence[Attempt]) -> Sequence[Attempt]:
+    """The last that failed, then those before; then those that ended nobody knows how, then what worked."""
+    order = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.SUCCEEDED)
+    return sorted(found, key=lambda each: (order.index(each.outcome), -each.begin))
+
+
+def _tools(text: str) -> frozenset[str]:
+    return frozenset(name for name, shows in _TOOLS.items() if any(map(shows.match, text.split("\n"))))
+
+
+def _causes(
+    log: Log, begin: int, said: str, tools: frozenset[str], version: str, context: Context
+) -> list[Explanation]:
+    found = []
+    for cause in catalogue().values():
+        best = max(
+            (match for each in cause.signatures if (match := _match(each, said, tools, context)) is not None),
+            key=lambda match: (match[0].rank, match[1].start()),
+            default=None,
+        )
+        if best is not None:
+            found.append(_explanation(cause, best, log, begin, version, context))
+    return sorted(found, key=lambda each: (-each.rank, -each.number))
 
 
 _Match = tuple[Signature, "re.Match[str]", str, Mapping[str, str]]
@@ -82,6 +108,8 @@ _Match = tuple[Signature, "re.Match[str]", str, Mapping[str, str]]
 
 def _match(signature: Signature, text: str, tools: frozenset[str], context: Context) -> _Match | None:
     if signature.tools and tools and not signature.tools & tools:
+        return None
+    if (strings := needed(signature.pattern)) and not any(each in text for each in strings):
         return None
     last = None
     for last in signature.pattern.finditer(text):
@@ -102,29 +130,14 @@ def _groups(match: re.Match[str]) -> Mapping[str, str]:
     return {name: value for name, value in match.groupdict().items() if value}
 
 
-def _explanation(cause: Cause, best: _Match, text: str, offset: int, version: str, context: Context) -> Explanation:
+def _explanation(cause: Cause, best: _Match, log: Log, begin: int, version: str, context: Context) -> Explanation:
     signature, match, tool, known = best
-    start = text.rfind("\n", 0, match.start()) + 1
-    end = text.find("\n", match.start())
-    line = text[start : end if end >= 0 else len(text)].strip()
     values: dict[str, Any] = {**known, **_groups(match)}
     values.setdefault("command", " ".join(context.command))
     values.setdefault("tool", tool)
     finding = cause.finding(version=version, **values)
-    number = text.count("\n", 0, match.start()) + 1
-    return Explanation(cause, finding, line, number if start < _HEAD else number + offset, signature.rank)
-
-
-def _bounded(text: str) -> tuple[str, int]:
-    """The text without colours and overlong lines; and how many lines were left out in the middle."""
-    left_out = 0
-    if len(text) > _HEAD + _TAIL:
-        left_out = text.count("\n", _HEAD, len(text) - _TAIL)
-        text = text[:_HEAD] + text[-_TAIL:]
-    text = _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text)
-    if any(len(line) > _LONGEST_LINE for line in text.split("\n")):
-        text = "\n".join(line[:_LONGEST_LINE] for line in text.split("\n"))
-    return text, left_out
+    position = begin + match.start()
+    return Explanation(cause, finding, log.line(position), log.number(position), signature.rank)
 
 
 def named(explanations: Sequence[Explanation]) -> str:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pipway.cli.wish import BESIDE, loopback
 from pipway.clients.base import Change, Client, Effective, Entry, Installed, Scope, Setting, Surroundings, Wish
 from pipway.clients.changes import Journal, diff, hide
+from pipway.clients.layers import parts
 from pipway.dial.base import Target
 from pipway.dial.route.dialects import matches
 from pipway.errors import UsageError
@@ -154,11 +154,11 @@ def _in_the_way(plan: Plan, after: Found, surroundings: Surroundings) -> Iterabl
 
 def _past(plan: Plan, after: Found) -> Iterable[str]:
     """An index on this machine that is asked through a proxy elsewhere is not found."""
-    index = urlsplit(plan.wish.index or "")
+    index = parts(plan.wish.index or "")
     proxy, exceptions = after.get(Setting.PROXY), after.get(Setting.NO_PROXY)
     if not index.hostname or not loopback(index.hostname) or proxy is None or not proxy.value:
         return
-    if loopback(urlsplit(proxy.value if "://" in proxy.value else f"http://{proxy.value}").hostname or ""):
+    if loopback(parts(proxy.value if "://" in proxy.value else f"http://{proxy.value}").hostname or ""):
         return
     target = Target(index.hostname, index.port or 80)
     dialect = "uv" if plan.client.name in ("uv", "pixi") else "requests"

@@ -23,6 +23,7 @@ from pipway.clients.layers import (
     text,
     variable,
 )
+from pipway.clients.ordinary_files import is_file
 from pipway.clients.remarks import broken_file, no_file_for, no_scope, unknown_key
 from pipway.clients.yaml_files import YamlFile, edited, read
 from pipway.findings import Finding, Place
@@ -52,7 +53,7 @@ class Conda:
     def files(self, surroundings: Surroundings) -> Sequence[ConfigFile]:
         """The search path, weakest first; of condarc.d what is there."""
         scopes = {_file(surroundings, scope): scope for scope in _scopes(surroundings)}
-        return [ConfigFile(path, layer, scopes.get(path), path.is_file()) for layer, path in _paths(surroundings)]
+        return [ConfigFile(path, layer, scopes.get(path), is_file(path)) for layer, path in _paths(surroundings)]
 
     def effective(self, surroundings: Surroundings, installed: Installed | None) -> Mapping[Setting, Effective]:
         """Channels add up, those of the strongest file first; proxy_servers is for a scheme, or for one host of it."""

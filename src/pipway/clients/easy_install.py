@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipway.clients.base import Change, ConfigFile, Effective, Entry, Installed, Scope, Setting, Surroundings, Wish
 from pipway.clients.ini import Ini
+from pipway.clients.ordinary_files import content, is_file
 from pipway.errors import UsageError
 from pipway.findings import Finding, Fix, Place, Severity
 
@@ -41,7 +42,7 @@ class EasyInstall:
             (surroundings.home / user, "user"),
             (surroundings.cwd / "setup.cfg", "project"),
         )
-        return tuple(ConfigFile(path, scope, scope, path.is_file()) for path, scope in places)
+        return tuple(ConfigFile(path, scope, scope, is_file(path)) for path, scope in places)
 
     def effective(self, surroundings: Surroundings, installed: Installed | None) -> Mapping[Setting, Effective]:
         """Nothing is in effect; what is written stands in `shadows`."""
@@ -98,7 +99,6 @@ class EasyInstall:
 
 def _read(path: Path) -> Ini | None:
     try:
-        with path.open("rb") as file:
-            return Ini(file.read(_MOST + 1))
+        return Ini(content(path, _MOST))
     except OSError:
         return None

@@ -13,6 +13,7 @@ from pathlib import Path
 from pipway.clients.base import Change, ConfigFile, Effective, Entry, Installed, Scope, Setting, Surroundings, Wish
 from pipway.clients.folders import installed, nearest, user_config
 from pipway.clients.layers import default_index, effective, proxies, requests_trust, variable
+from pipway.clients.ordinary_files import is_file
 from pipway.clients.remarks import broken_file, unknown_key
 from pipway.clients.toml_files import TomlFile, read
 from pipway.clients.uv import Uv
@@ -48,7 +49,7 @@ class Hatch:
         folder = project_folder(surroundings)
         paths = [(config_file(surroundings), "user"), (folder / "pyproject.toml", "project")]
         paths.append((folder / "hatch.toml", "project"))
-        return [ConfigFile(path, layer, None, path.is_file()) for path, layer in paths]
+        return [ConfigFile(path, layer, None, is_file(path)) for path, layer in paths]
 
     def effective(self, surroundings: Surroundings, installed: Installed | None) -> Mapping[Setting, Effective]:
         """What its installer comes to in the default environment: uv's settings, or pip's variables.
@@ -90,7 +91,7 @@ def config_file(surroundings: Surroundings) -> Path:
 
 def project_folder(surroundings: Surroundings) -> Path:
     """The nearest folder with a pyproject.toml."""
-    return nearest(surroundings.cwd, lambda each: (each / "pyproject.toml").is_file()) or surroundings.cwd
+    return nearest(surroundings.cwd, lambda each: is_file(each / "pyproject.toml")) or surroundings.cwd
 
 
 def _environments(surroundings: Surroundings) -> Iterator[tuple[TomlFile, tuple[str, ...]]]:

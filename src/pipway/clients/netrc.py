@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipway.clients.base import Surroundings
+from pipway.clients.ordinary_files import content
 from pipway.findings import Finding, Fix, Place, Severity
 
 _MACHINE = re.compile(r"(?<!\S)machine\s+(\S+)|(?<!\S)(default)(?!\S)")
@@ -52,9 +53,10 @@ def read(surroundings: Surroundings) -> Logins | None:
     if file is None:
         return None
     try:
-        if file.stat().st_size > _MOST:
+        raw = content(file, _MOST)
+        if len(raw) > _MOST:
             return Logins(file, error="it is too large")
-        text = file.read_text("utf-8")
+        text = raw.decode("utf-8")
         known = netrc.netrc(str(file)).hosts
     except netrc.NetrcParseError as error:
         return Logins(file, error="its form is wrong", line=error.lineno)

@@ -23,6 +23,7 @@ from pipway.clients.layers import (
     truth,
     variable,
 )
+from pipway.clients.ordinary_files import is_file
 from pipway.clients.remarks import broken_file, check_login, never_read, no_file_for, no_scope, without_effect
 from pipway.clients.toml_edits import TomlEdit
 from pipway.clients.toml_files import TomlFile, read
@@ -55,12 +56,12 @@ class Pdm:
         scopes: dict[str, Scope] = {"site": "global", "user": "user", "project": "project"}
         paths = [(file.path, layer, scopes[layer]) for layer, file in _configs(surroundings)]
         legacy = project_folder(surroundings) / ".pdm.toml"
-        files = [ConfigFile(path, layer, scope, path.is_file()) for path, layer, scope in paths if path != legacy]
+        files = [ConfigFile(path, layer, scope, is_file(path)) for path, layer, scope in paths if path != legacy]
         project = project_folder(surroundings) / "pyproject.toml"
         return [
             *files,
-            ConfigFile(legacy, "project", None, legacy.is_file()),
-            ConfigFile(project, "project", None, project.is_file()),
+            ConfigFile(legacy, "project", None, is_file(legacy)),
+            ConfigFile(project, "project", None, is_file(project)),
         ]
 
     def effective(self, surroundings: Surroundings, installed: Installed | None) -> Mapping[Setting, Effective]:
@@ -125,7 +126,7 @@ def project_folder(surroundings: Surroundings) -> Path:
     own = surroundings.environ.get("PDM_PROJECT")
     if own:
         return surroundings.cwd / own
-    return nearest(surroundings.cwd, lambda each: (each / "pyproject.toml").is_file()) or surroundings.cwd
+    return nearest(surroundings.cwd, lambda each: is_file(each / "pyproject.toml")) or surroundings.cwd
 
 
 def _configs(surroundings: Surroundings) -> list[tuple[str, TomlFile]]:
@@ -199,5 +200,5 @@ def _findings(surroundings: Surroundings) -> Iterator[Finding]:
     right = next(file.path for layer, file in configs if layer == "user")
     home = surroundings.home
     for path in (home / ".pdm" / "config.toml", home / ".config" / "pdm.toml", right.with_name("pdm.toml")):
-        if path != right and path.is_file():
+        if path != right and is_file(path):
             yield never_read(NAME, path, right)

@@ -14,6 +14,7 @@ from pipway.clients import pip_effective, pip_files, pip_findings, pip_mending
 from pipway.clients.base import Change, ConfigFile, Effective, Installed, Scope, Setting, Surroundings, Wish
 from pipway.clients.here import on_path, running
 from pipway.clients.ini import Ini
+from pipway.clients.ordinary_files import content
 from pipway.clients.pip_options import SETTINGS, normalised
 from pipway.errors import UsageError
 from pipway.findings import Finding
@@ -65,12 +66,13 @@ class Pip:
         path = pip_files.to_change(surroundings, None, scope)
         before = _content(path)
         ini = Ini(before or b"", normalised)
-        if pip_files.stops(ini, surroundings):
+        for problem in pip_files.stops(ini, surroundings):
+            certain = pip_mending.mended(ini) is not None
             raise UsageError(
                 "file-broken",
                 f"{path} cannot be changed: pip cannot read it",
-                why=f"line {pip_files.stops(ini, surroundings)[0].line}",
-                fix="mend it first: pipway doctor --fix",
+                why=f"line {problem.line}: {problem.kind}",
+                fix=f"mend it first: {'pipway doctor --fix' if certain else 'edit that line, or move the file away'}",
             )
         after = _changed(ini, wish).to_bytes()
         if after == (before or b""):
@@ -116,7 +118,7 @@ def _changed(ini: Ini, wish: Wish) -> Ini:
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return content(path, pip_files.LARGEST)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from urllib.parse import urlsplit
 
 from pipway.clients import pip_facts
 from pipway.clients.base import LISTS, Effective, Entry, Installed, Setting, Surroundings
 from pipway.clients.ini import Item
-from pipway.clients.layers import BUNDLED, SYSTEM, default_index
+from pipway.clients.layers import BUNDLED, SYSTEM, default_index, parts
 from pipway.clients.pip_files import Loaded, files, load, stops
 from pipway.clients.pip_options import COMMANDS, FLAGS, SETTINGS, Line, normalised, parse, truth
 from pipway.findings import Place
@@ -133,7 +132,7 @@ def _given(said: dict[Setting, _Said], line: Line) -> None:
 def _proxies(said: dict[Setting, _Said], environ: Mapping[str, str], line: Line, version: str) -> None:
     """requests: the option, or the variables of the index's scheme and then all_proxy."""
     index = said[Setting.INDEX].used
-    scheme = urlsplit(index[0].value).scheme.lower() if index else "https"
+    scheme = parts(index[0].value).scheme if index else "https"
     named = [_variable(environ, name, Setting.PROXY) for name in (f"{scheme or 'https'}_proxy", "all_proxy")]
     from_variables = [new for found in named for new in found if new.value]
     winner = next((found[0] for found in named if found and found[0].value), None)

@@ -15,10 +15,11 @@ from pathlib import Path
 from pipway.clients import pip_facts
 from pipway.clients.base import ConfigFile, Installed, Surroundings
 from pipway.clients.ini import Ini, Kind, Problem, plain
+from pipway.clients.ordinary_files import content, is_file
 from pipway.clients.pip_options import normalised
 from pipway.errors import UsageError
 
-_MOST = (1 << 20) + 1
+LARGEST = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +102,11 @@ def load(config: Sequence[ConfigFile], version: str) -> Iterator[Loaded]:
         if not file.exists:
             continue
         try:
-            with file.path.open("rb") as stream:
-                content = stream.read(_MOST)
+            raw = content(file.path, LARGEST)
         except OSError as error:
             yield Loaded(file, Ini(b""), error.strerror or str(error))
             continue
-        yield Loaded(file, parsed(content, version))
+        yield Loaded(file, parsed(raw, version))
 
 
 def parsed(content: bytes, version: str) -> Ini:
@@ -169,7 +169,7 @@ def never_read(surroundings: Surroundings, installed: Installed | None) -> list[
     looks += [folder / other for folder in folders]
     if surroundings.system == "darwin":
         looks.append(home / ".config" / "pip" / "pip.conf")
-    return [path for path in dict.fromkeys(looks) if path not in read and _exists(path)]
+    return [path for path in dict.fromkeys(looks) if path not in read and is_file(path)]
 
 
 def _global(surroundings: Surroundings, version: str, where: Path) -> list[Path]:
@@ -191,11 +191,4 @@ def _global(surroundings: Surroundings, version: str, where: Path) -> list[Path]
 
 
 def _file(path: Path, layer: str) -> ConfigFile:
-    return ConfigFile(path, layer, None, _exists(path))
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        return False
+    return ConfigFile(path, layer, None, is_file(path))

@@ -14,6 +14,7 @@ from pipway.clients.base import Entry, Installed, Setting, Surroundings
 from pipway.clients.diff import hide
 from pipway.clients.index_urls import suspicious
 from pipway.clients.ini import Item, Kind, Problem
+from pipway.clients.ordinary_files import is_file
 from pipway.clients.pip_effective import effective, entries_of, variables
 from pipway.clients.pip_files import Loaded, files, load, name, never_read, stops, switched_off, user_folder
 from pipway.clients.pip_mending import continues, lost_indent, mended, suggestion
@@ -60,7 +61,7 @@ def _never_read(surroundings: Surroundings, installed: Installed | None, loaded:
             yield Finding("PW701", Severity.MEDIUM, f"{found.file.path} cannot be opened", why, place,
                           fix=Fix("let the user who runs pip read it"))  # fmt: skip
     named = surroundings.environ.get("PIP_CONFIG_FILE")
-    if named and not switched_off(surroundings) and not (surroundings.cwd / named).is_file():
+    if named and not switched_off(surroundings) and not is_file(surroundings.cwd / named):
         yield Finding("PW701", Severity.MEDIUM, "PIP_CONFIG_FILE names a file that is not there",
                       "pip goes on without it", Place("PIP_CONFIG_FILE"),
                       fix=Fix("name one that is there, or unset it", commands=("unset PIP_CONFIG_FILE",)))  # fmt: skip

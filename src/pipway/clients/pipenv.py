@@ -22,6 +22,7 @@ from pipway.clients.layers import (
     requests_trust,
     variable,
 )
+from pipway.clients.ordinary_files import is_file
 from pipway.clients.remarks import broken_file, check_login, no_file_for, no_scope, unknown_key, without_effect
 from pipway.clients.toml_edits import TomlEdit
 from pipway.clients.toml_files import TomlFile, read
@@ -47,7 +48,7 @@ class Pipenv:
     def files(self, surroundings: Surroundings) -> Sequence[ConfigFile]:
         """The Pipfile."""
         path = pipfile(surroundings)
-        return [ConfigFile(path, "project", "project", path.is_file())]
+        return [ConfigFile(path, "project", "project", is_file(path))]
 
     def effective(self, surroundings: Surroundings, installed: Installed | None) -> Mapping[Setting, Effective]:
         """The first source is the index; PIPENV_PYPI_MIRROR stands in for a source that is the default index."""
@@ -99,7 +100,7 @@ def pipfile(surroundings: Surroundings) -> Path:
     if own:
         return surroundings.cwd / own
     for folder in ancestors(surroundings.cwd, most=_MOST_FOLDERS):
-        if (folder / "Pipfile").is_file():
+        if is_file(folder / "Pipfile"):
             return folder / "Pipfile"
     return surroundings.cwd / "Pipfile"
 

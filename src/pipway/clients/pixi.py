@@ -12,6 +12,7 @@ from pathlib import Path
 from pipway.clients.base import Change, ConfigFile, Effective, Entry, Installed, Scope, Setting, Surroundings, Wish
 from pipway.clients.folders import ancestors, installed, windows_data
 from pipway.clients.layers import BUNDLED, SYSTEM, default_index, effective, parts, proxies, text, truth, variable
+from pipway.clients.ordinary_files import is_file
 from pipway.clients.remarks import broken_file, check_login, no_file_for, no_scope, without_effect
 from pipway.clients.toml_edits import TomlEdit
 from pipway.clients.toml_files import TomlFile, read
@@ -37,9 +38,9 @@ class Pixi:
         paths = _paths(surroundings)
         user = _user_file(surroundings)
         scopes: dict[Path, Scope] = {user: "user", paths[0][1] if paths else user: "global"}
-        files = [ConfigFile(path, layer, scopes.get(path), path.is_file()) for layer, path in paths]
+        files = [ConfigFile(path, layer, scopes.get(path), is_file(path)) for layer, path in paths]
         manifest, _ = _manifest(surroundings)
-        return [*files, ConfigFile(manifest, "project", "project", manifest.is_file())]
+        return [*files, ConfigFile(manifest, "project", "project", is_file(manifest))]
 
     def effective(self, surroundings: Surroundings, installed: Installed | None) -> Mapping[Setting, Effective]:
         """The workspace's index; variables beat files for the proxy, and the authorities."""
@@ -118,7 +119,7 @@ def _user_file(surroundings: Surroundings) -> Path:
     """The user's file that exists and is strongest, else the usual one."""
     mine = [path for layer, path in _paths(surroundings) if layer in ("user", "PIXI_CONFIG_FILE")]
     usual = _user_folders(surroundings)[-1] / "config.toml"
-    return next((path for path in reversed(mine) if path.is_file()), usual)
+    return next((path for path in reversed(mine) if is_file(path)), usual)
 
 
 def _configs(surroundings: Surroundings) -> list[tuple[str, TomlFile]]:
@@ -132,7 +133,7 @@ def workspace(surroundings: Surroundings) -> Path:
 
 def _manifest(surroundings: Surroundings) -> tuple[Path, tuple[str, ...]]:
     for folder in ancestors(surroundings.cwd):
-        if (folder / "pixi.toml").is_file():
+        if is_file(folder / "pixi.toml"):
             return folder / "pixi.toml", ()
         if read(folder / "pyproject.toml").get("tool", NAME) is not None:
             return folder / "pyproject.toml", ("tool", NAME)

@@ -22,6 +22,7 @@ from pipway.clients.layers import (
     text,
     variable,
 )
+from pipway.clients.ordinary_files import is_file
 from pipway.clients.remarks import (
     broken_file,
     check_login,
@@ -69,7 +70,7 @@ class Poetry:
             (project / "poetry.toml", "project", None),
             (project / "pyproject.toml", "project", "project"),
         ]
-        return [ConfigFile(path, layer, scope, path.is_file()) for path, layer, scope in paths]
+        return [ConfigFile(path, layer, scope, is_file(path)) for path, layer, scope in paths]
 
     def effective(self, surroundings: Surroundings, installed: Installed | None) -> Mapping[Setting, Effective]:
         """Sources decide; their certificates come from the configuration, by the source's name."""
@@ -125,7 +126,7 @@ def config_folder(surroundings: Surroundings) -> Path:
 
 def project_folder(surroundings: Surroundings) -> Path:
     """The nearest folder with a pyproject.toml; poetry.toml counts only beside it."""
-    return nearest(surroundings.cwd, lambda each: (each / "pyproject.toml").is_file()) or surroundings.cwd
+    return nearest(surroundings.cwd, lambda each: is_file(each / "pyproject.toml")) or surroundings.cwd
 
 
 def _configs(surroundings: Surroundings) -> list[tuple[str, TomlFile]]:
@@ -222,10 +223,10 @@ def _unread(surroundings: Surroundings) -> Iterator[Finding]:
     right = config_folder(surroundings) / "config.toml"
     wrong = (surroundings.home / ".poetry" / "config.toml", surroundings.home / ".config" / "poetry" / "config.toml")
     for path in (*wrong, right.with_name("poetry.toml")):
-        if path != right and path.is_file():
+        if path != right and is_file(path):
             yield never_read(NAME, path, right)
     project = project_folder(surroundings)
-    if surroundings.cwd != project and (surroundings.cwd / "poetry.toml").is_file():
+    if surroundings.cwd != project and is_file(surroundings.cwd / "poetry.toml"):
         yield never_read(NAME, surroundings.cwd / "poetry.toml", project / "poetry.toml")
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipway.clients.ordinary_files import content
 from pipway.findings import Place
 
 Key = str | int
@@ -83,8 +84,7 @@ class TomlFile:
 def read(path: Path) -> TomlFile:
     """Read a file; whatever is wrong with it is in `broken`."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
+        raw = content(path, LARGEST)
     except (FileNotFoundError, NotADirectoryError):
         return TomlFile(path)
     except OSError as error:

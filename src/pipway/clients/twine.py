@@ -16,6 +16,7 @@ from pipway.clients.base import Change, ConfigFile, Effective, Entry, Installed,
 from pipway.clients.here import on_path, running, version
 from pipway.clients.ini import Ini, Item
 from pipway.clients.layers import BUNDLED, default_index
+from pipway.clients.ordinary_files import content, is_file
 from pipway.errors import UsageError
 from pipway.findings import Finding, Fix, Place, Severity
 
@@ -41,7 +42,7 @@ class Twine:
     def files(self, surroundings: Surroundings) -> Sequence[ConfigFile]:
         """~/.pypirc, or the one that --config-file names."""
         path = _path(surroundings)
-        return (ConfigFile(path, "user", "user", path.is_file()),)
+        return (ConfigFile(path, "user", "user", is_file(path)),)
 
     def effective(self, surroundings: Surroundings, installed: Installed | None) -> Mapping[Setting, Effective]:
         """See `Client`."""
@@ -140,7 +141,7 @@ def _of_file(path: Path, ini: Ini, surroundings: Surroundings) -> Iterator[Findi
 
 def _never_read(surroundings: Surroundings, read: Path) -> Iterator[Finding]:
     for path in (surroundings.cwd / ".pypirc", surroundings.home / "pypirc", surroundings.home / ".pypi.rc"):
-        if path != read and path.is_file():
+        if path != read and is_file(path):
             yield Finding("PW701", Severity.MEDIUM, f"twine never reads {path}", f"it reads {read}", Place(str(path)),
                           fix=Fix(f"call twine with --config-file, or move it to {read}"))  # fmt: skip
 
@@ -178,8 +179,7 @@ def _options(surroundings: Surroundings) -> list[tuple[str, str]]:
 
 def _read(path: Path) -> Ini | None:
     try:
-        with path.open("rb") as file:
-            return Ini(file.read(_MOST + 1))
+        return Ini(content(path, _MOST))
     except OSError:
         return None
 

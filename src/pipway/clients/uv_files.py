@@ -11,6 +11,7 @@ from pathlib import Path
 from pipway.clients.base import ConfigFile, Entry, Scope, Setting, Surroundings
 from pipway.clients.folders import ancestors, user_config, windows_data
 from pipway.clients.layers import text, truth
+from pipway.clients.ordinary_files import is_file
 from pipway.clients.toml_files import TomlFile, read
 
 NAME = "uv"
@@ -75,7 +76,7 @@ def system_files(surroundings: Surroundings) -> list[Path]:
 def start(surroundings: Surroundings) -> Path:
     """Where uv begins to look: the root of the workspace, else the folder of the command."""
     folder = surroundings.cwd
-    member = next((each for each in ancestors(folder) if (each / "pyproject.toml").is_file()), None)
+    member = next((each for each in ancestors(folder) if is_file(each / "pyproject.toml")), None)
     if member is None:
         return folder
     for root in ancestors(member):
@@ -141,7 +142,7 @@ def listed(surroundings: Surroundings) -> Sequence[ConfigFile]:
     explicit = surroundings.environ.get("UV_CONFIG_FILE")
     if explicit:
         path = surroundings.cwd / explicit
-        return [ConfigFile(path, "UV_CONFIG_FILE", None, path.is_file())]
+        return [ConfigFile(path, "UV_CONFIG_FILE", None, is_file(path))]
     if truth(surroundings.environ.get("UV_NO_CONFIG", "")):
         return []
     scopes: tuple[Scope, ...] = ("user", "project", "global")
@@ -151,7 +152,7 @@ def listed(surroundings: Surroundings) -> Sequence[ConfigFile]:
     looked = [file.path for file in project_files(surroundings)]
     project = file_for(surroundings, "project")[0]
     paths += [(path, "project") for path in dict.fromkeys([*reversed(looked), project])]
-    return [ConfigFile(path, layer, wanted.get(path), path.is_file()) for path, layer in paths]
+    return [ConfigFile(path, layer, wanted.get(path), is_file(path)) for path, layer in paths]
 
 
 def file_for(surroundings: Surroundings, scope: Scope) -> tuple[Path, tuple[str, ...]]:
@@ -160,7 +161,7 @@ def file_for(surroundings: Surroundings, scope: Scope) -> tuple[Path, tuple[str,
         return user_file(surroundings), ()
     if scope == "global":
         paths = system_files(surroundings)
-        return next((path for path in paths if path.is_file()), paths[-1]), ()
+        return next((path for path in paths if is_file(path)), paths[-1]), ()
     for file in project_files(surroundings):
         if file.path.name == "uv.toml":
             return file.path, ()

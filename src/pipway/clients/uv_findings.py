@@ -11,6 +11,7 @@ from packaging.version import InvalidVersion, Version
 from pipway.clients import proxy_variables
 from pipway.clients.base import Installed, Surroundings
 from pipway.clients.layers import truth
+from pipway.clients.ordinary_files import is_file
 from pipway.clients.remarks import broken_file, never_read, unknown_key, without_effect
 from pipway.clients.toml_files import Broken, TomlFile, read
 from pipway.clients.uv_files import NAME, TABLE, Layer, layers, project_files, system_files, user_file
@@ -181,7 +182,7 @@ def _unread(surroundings: Surroundings) -> Iterator[Finding]:
         right.with_name("config.toml"),
     ]
     for path in candidates:
-        if path != right and path.is_file():
+        if path != right and is_file(path):
             yield never_read(NAME, path, Path("uv.toml") if path.parent == surroundings.cwd != home else right)
 
 

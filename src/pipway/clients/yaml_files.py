@@ -17,6 +17,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
+from pipway.clients.ordinary_files import content
 from pipway.clients.toml_files import LARGEST, Broken
 from pipway.errors import UsageError
 from pipway.findings import Place
@@ -45,8 +46,7 @@ class YamlFile:
 def read(path: Path) -> YamlFile:
     """Read a file; whatever is wrong with it is in `broken`."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
+        raw = content(path, LARGEST)
     except (FileNotFoundError, NotADirectoryError):
         return YamlFile(path)
     except OSError as error:

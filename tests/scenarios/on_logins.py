@@ -21,6 +21,7 @@ from tests.servers.counting_proxy import CountingProxy, ntlm_users
 from tests.servers.in_thread import in_thread
 
 WRONG = "Wrong-pw-0815"
+PORTS = {r"(?<=--port )\d+": "PORT"}  # another one in every run
 
 
 def behind(folder: Path, here: World, proxy: str, *, host: str = "index.example", **more: str) -> dict[str, str]:
@@ -111,7 +112,9 @@ def proxy_wrong_password(request: pytest.FixtureRequest, folder: Path) -> Iterat
     with world(folder) as here:
         env = behind(folder, here, f"http://{squid.user}:{WRONG}@localhost:{squid.port}")
         secrets = [squid.password, WRONG]
-        yield Stage(pip_install(folder), env, folder, there(folder), typed=squid.password, secrets=secrets)
+        yield Stage(
+            pip_install(folder), env, folder, there(folder), typed=squid.password, secrets=secrets, changing=PORTS
+        )
 
 
 @scenario(
@@ -125,7 +128,9 @@ def proxy_wrong_password_tinyproxy(request: pytest.FixtureRequest, folder: Path)
     with world(folder) as here:
         env = behind(folder, here, f"http://{tiny.user}:{WRONG}@127.0.0.1:{tiny.port}", host="127.0.0.1")
         secrets, before = [tiny.password, WRONG], tiny.let_through
-        yield Stage(pip_install(folder), env, folder, there(folder), typed=tiny.password, secrets=secrets)
+        yield Stage(
+            pip_install(folder), env, folder, there(folder), typed=tiny.password, secrets=secrets, changing=PORTS
+        )
         assert tiny.let_through > before, "it went past the proxy"
 
 

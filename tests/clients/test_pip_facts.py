@@ -53,6 +53,9 @@ def test_each_begins_with_a_version(fact: object, first: str) -> None:
 def test_what_was_broken_and_mended() -> None:
     lost = pip_facts.loses_system_roots_with_proxy
     assert [lost(version) for version in ("24.1", "24.2", "25.1.1", "25.2")] == [False, True, True, False]
+    stops = pip_facts.stops_at_addresses
+    assert [stops(version) for version in ("24.1", "24.2", "26.0", "26.1", "")] == [False, True, True, False, False]
+    assert not stops("25.0", "3.9")
     builds = pip_facts.builds_without_system_roots
     assert [builds(version) for version in ("24.3.1", "25.0", "25.0.1")] == [False, True, False]
 

@@ -271,6 +271,20 @@ def wrong_name(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
         yield Stage(pip_install(folder), env, folder, there(folder), changing=PRINTS)
 
 
+@scenario(
+    "pip-address",
+    cause="pip-address-over-tls",
+    title="The index's URL has an address, with which pip 24.2 to 26.0 end in a traceback",
+    client="pip 25.0.1",
+)
+def pip_address(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
+    root, file = _root(folder)
+    with _index(issue("localhost", root, names=["localhost", "127.0.0.1"]), host="127.0.0.1") as url:
+        env = environment(folder, {"PIP_INDEX_URL": url, "PIP_CERT": file})
+        changing = {**PRINTS, r"(?<=File \")/[^\"]*/(?=ssl\.py)": ""}
+        yield Stage(pip_install(folder, pip=OLD_PIP), env, folder, there(folder), changing=changing)
+
+
 @scenario("clock-behind", cause="clock-wrong", title="The clock is two days behind", client="pip 26")
 def clock_behind(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     now = datetime.now(UTC)

@@ -50,6 +50,11 @@ def loses_system_roots_with_proxy(version: str) -> bool:
     return _between(version, "24.2", "25.2")
 
 
+def stops_at_addresses(version: str, python: str = "") -> bool:
+    """Whether an https:// URL with an IP address for a host is a traceback: 24.2 to 26.0, with truststore. Tried."""
+    return bool(version) and _between(version, "24.2", "26.1") and at_least(python, "3.10")
+
+
 def builds_without_system_roots(version: str) -> bool:
     """#13186: build dependencies were fetched with certifi's roots only. 25.0 alone."""
     return _between(version, "25.0", "25.0.1")

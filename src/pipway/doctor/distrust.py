@@ -6,6 +6,7 @@ never recommended without a person's comparison.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -63,6 +64,10 @@ class Seen:
 
 def distrust(seen: Seen, subject: Subject) -> Finding | None:
     """Why this installer refuses, None when it does not."""
+    if _stops_at_address(seen, subject):
+        name = next((each for each in names(seen.chain[0]) if "*" not in each and not _is_address(each)), "")
+        says = f"{seen.host} is one"
+        return _made(seen, subject, "pip-address-over-tls", says, **_renamed(subject, name, seen.case.index))
     roots = seen.machine.of(subject, proxied=seen.proxied)
     verdict = seen.judged(roots)
     broken = roots.named is not None and roots.named.problem
@@ -88,6 +93,21 @@ def strictness(seen: Seen) -> Finding | None:
     known = {"certificate": words(broken[0].subject), "reason": broken[1], "tool": "what verifies strictly"}
     found = finding("tls-strict", **known)
     return replace(found, severity=Severity.LOW, what=f"{found.what}: {known['certificate']} {broken[1]}")
+
+
+def _stops_at_address(seen: Seen, subject: Subject) -> bool:
+    python = subject.installed.python if subject.installed else ""
+    if subject.name != "pip" or not _is_address(seen.host) or not pip_facts.stops_at_addresses(subject.version, python):
+        return False
+    return not (seen.proxied and pip_facts.loses_system_roots_with_proxy(subject.version))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _made(seen: Seen, subject: Subject, cause: str, detail: str, **values: str) -> Finding:

@@ -225,6 +225,21 @@ async def test_another_installer_that_refuses_is_a_remark(tmp_path: Path) -> Non
     assert result.findings[0].severity is Severity.MEDIUM
 
 
+@pytest.mark.parametrize(("version", "stops"), [("24.1", False), ("24.2", True), ("26.0", True), ("26.1", False)])
+async def test_a_pip_that_cannot_ask_an_address(tmp_path: Path, version: str, stops: bool) -> None:
+    root = pem(tmp_path, ROOT)
+    async with shown(issue("localhost", ROOT, names=["127.0.0.1", "localhost"])) as url:
+        asked = subject("pip", version, ("PIP_CERT", root))
+        place = Place("PIP_INDEX_URL")
+        entry = Entry(Setting.INDEX, url, "environment", place, "PIP_INDEX_URL")
+        effective = {**asked.effective, Setting.INDEX: Effective(Setting.INDEX, (url,), (entry,))}
+        by_address = url.replace("localhost", "127.0.0.1")
+        result = await examined(case(tmp_path, by_address, replace(asked, effective=effective)))
+    assert [each.id for each in result.findings] == (["pip-address-over-tls"] if stops else [])
+    if stops:
+        assert commands(result.findings[0]) == f"export PIP_INDEX_URL={url}"
+
+
 async def test_a_server_that_cuts_or_speaks_no_tls(tmp_path: Path) -> None:
     async with shown(cut=True) as url:
         result = await examined(case(tmp_path, url, subject("pip", "26.3")))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipway.redact import HIDDEN, redact
+from pipway.redact import HIDDEN, printable, redact
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,13 @@ def test_any_userinfo_is_hidden(user: str, password: str) -> None:
 def test_hiding_twice_changes_nothing_more(text: str) -> None:
     """Several layers may redact the same text."""
     assert redact(redact(text)) == redact(text)
+
+
+@pytest.mark.parametrize("sign", ["\x1b", "\x07", "\r", "\x9b", "\x00", "\u202e", "\u2066", "\udc80"])
+def test_a_terminal_is_told_nothing(sign: str) -> None:
+    """Escape sequences, the C1 control that begins one, marks that turn text round, and bytes that were no UTF-8."""
+    assert printable(f"a{sign}[2Jb") == "a\N{REPLACEMENT CHARACTER}[2Jb"
+
+
+def test_what_people_read_stays() -> None:
+    assert printable("Zürich 日本\n\ta b") == "Zürich 日本\n\ta b"

@@ -1,4 +1,4 @@
-"""Takes secrets out of text before a person or a file sees it.
+"""Takes secrets out of text before a person or a file sees it, and what would do something to a terminal.
 
 Whoever prints what came from outside (settings, log, errors) calls `redact`. It errs on the side of hiding:
 what looks like a credential is replaced, never shortened.
@@ -54,3 +54,10 @@ def redact(text: str) -> str:
     text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
     text = _PAIR.sub(rf"\1={HIDDEN}", text)
     return _SCHEME.sub(rf"\1 {HIDDEN}", text)
+
+
+def printable(text: str) -> str:
+    """What a terminal shows of `text` and does not obey; line breaks and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign in "\n\t" or sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

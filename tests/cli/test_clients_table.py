@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -119,3 +120,25 @@ def test_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pdm" not in tools
     for words in (["--json"], ["--clients", "show"]):
         assert isinstance(CliRunner().invoke(app, words).exception, UsageError)
+
+
+def test_a_value_says_nothing_to_the_terminal(tool: Tool, capsys: pytest.CaptureFixture[str]) -> None:
+    """A project's file could clear the screen, retitle the window, or add a line that looks like ours."""
+    evil = entry(
+        Setting.INDEX, "https://a.example/\x1b[2J\x9b0m\u202e\n  proxy  none", Place("/work/\x1b]0;x\x07uv.toml", 1)
+    )
+    long = entry(Setting.PROXY, "http://" + "a" * 100_000, Place(CONF, 2))
+    told = {
+        Setting.INDEX: Effective(Setting.INDEX, (evil.value,), (evil,), (evil,)),
+        Setting.PROXY: Effective(Setting.PROXY, (long.value,), (long,), (long,)),
+    }
+    for width in (60, 200):
+        show([dataclasses.replace(tool, effective=told)], Console(width=width))
+        out = capsys.readouterr().out
+        assert not {"\x1b", "\x9b", "\x07", "\u202e"} & {*out}
+        assert len(out) < 5000
+        assert "(100007 characters)" in "".join(out.split("\n")).replace("  ", "") or width == 200
+        assert not [line for line in out.splitlines() if line.split() == ["proxy", "none"]]
+    assert json.loads(as_json([dataclasses.replace(tool, effective=told)]))[0]["settings"]["proxy"]["values"] == [
+        long.value
+    ]

@@ -45,3 +45,10 @@ def test_nobody_reading_is_no_second_error() -> None:
         ["sh", "-c", '"$0" -c "$1" 2>&-', sys.executable, script], stdout=subprocess.PIPE, text=True, check=True
     )
     assert done.stdout == "ok\n"
+
+
+def test_what_a_file_says_does_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """A key of somebody's pip.conf, repeated in a finding."""
+    show_findings([Finding("PW703", Severity.LOW, "pip has no option \x1b[2J", "\x9b0m", Place("\x07pip.conf", 3))])
+    show_error(PipwayError("x", "\x1b[2Jwhat", why="\x1bwhy", fix="\x1bfix"))
+    assert not {"\x1b", "\x9b", "\x07"} & {*capsys.readouterr().err}

@@ -19,6 +19,7 @@ from pipway.clients.diff import hide
 from pipway.findings import Finding
 
 _WIDE = 120  # columns from which a table is easier to read than blocks
+_LONGEST = 400  # characters of one value that people are shown; JSON has it whole
 
 #: Shown of every tool; the others where somebody says something.
 ALWAYS = (
@@ -136,7 +137,7 @@ def _table(tools: Sequence[Tool]) -> Table:
 
 
 def _value(one: Effective) -> str:
-    return ", ".join(map(hide, one.values)) or "-"
+    return ", ".join(map(_brief, one.values)) or "-"
 
 
 def _origins(one: Effective) -> list[tuple[str, str]]:
@@ -150,4 +151,10 @@ def _shadows(one: Effective) -> list[tuple[str, str]]:
 def _place(entry: Entry) -> tuple[str, str]:
     """Where, and what it says there."""
     layer = "" if entry.layer in ("environment", "command line") else f" ({entry.layer})"
-    return f"{hide(str(entry.place))}{layer}", hide(entry.value) or "nothing"
+    return f"{_brief(str(entry.place))}{layer}", _brief(entry.value) or "nothing"
+
+
+def _brief(text: str) -> str:
+    """On one line, and not without end."""
+    line = " ".join(hide(text).split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line)} characters)"

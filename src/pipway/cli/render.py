@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from pipway.errors import PipwayError
 from pipway.findings import Finding, Severity
-from pipway.redact import redact
+from pipway.redact import printable, redact
 
 _INDENT = "       "
 
@@ -28,19 +28,19 @@ def _write(lines: Iterable[str]) -> None:
 
 
 def _part(label: str, text: str) -> list[str]:
-    first, *rest = text.splitlines() or [""]
+    first, *rest = printable(text).splitlines() or [""]
     return [f"{_paint(f'{label:>5}', '2')}  {first}", *(_INDENT + line for line in rest)] if text else []
 
 
 def show_error(error: PipwayError) -> None:
     """One block: what happened, why, what to do."""
-    head = f"{_paint('error', '1;31')}  {error.what} {_paint(f'[{error.code}]', '2')}"
+    head = f"{_paint('error', '1;31')}  {printable(error.what)} {_paint(f'[{error.code}]', '2')}"
     _write([head, *_part("why", error.why), *_part("fix", error.fix)])
 
 
 def show_unexpected(error: Exception) -> None:
     """One line about an error that nobody foresaw, and what to do with it."""
-    what = " ".join(f"{type(error).__name__}: {error}".split())[:400]
+    what = printable(" ".join(f"{type(error).__name__}: {error}".split())[:400])
     head = f"{_paint('error', '1;31')}  pipway failed unexpectedly: {what}"
     _write([head, *_part("fix", "This is a bug. Run it again as `pipway --debug …` and report what that prints.")])
 
@@ -50,7 +50,6 @@ def show_findings(findings: Iterable[Finding]) -> None:
     for finding in findings:
         colour = "1;31" if finding.severity >= Severity.HIGH else "33"
         where = f"{finding.place}: " if finding.place else ""
-        head = (
-            f"{_paint(finding.severity.name.lower(), colour)}  {where}{finding.what} {_paint(f'[{finding.id}]', '2')}"
-        )
+        said = printable(f"{where}{finding.what}")
+        head = f"{_paint(finding.severity.name.lower(), colour)}  {said} {_paint(f'[{finding.id}]', '2')}"
         _write([head, *_part("why", finding.why), *_part("fix", finding.fix.text if finding.fix else "")])

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from pipway.clients.base import Change
-from pipway.redact import HIDDEN, redact
+from pipway.redact import HIDDEN, printable, redact
 
 # Stricter than `redact`, which reads running text: in configuration "//" begins a URL and an "@" on the same line ends
 # its userinfo, whatever unencoded characters (space, #, /) somebody left in the password.
@@ -25,13 +25,14 @@ _NETRC = re.compile(r"(?i)(?<!\S)((?:password|account)\s+)(?![=:])(\"[^\"\n]*\"|
 
 
 def hide(text: str) -> str:
-    """What a configuration file, or a value of one, says, without its secrets. Line breaks stay where they are."""
+    """What a configuration file, or a value of one, says, without its secrets, and harmless to a terminal. Line breaks
+    stay where they are."""
     text = _URL.sub(f"{HIDDEN}@", text)
     text = _BARE.sub(f"{HIDDEN}@", text)
     text = _KEY.sub(rf"\1{HIDDEN}", text)
     text = _INLINE.sub(rf"\1{HIDDEN}", text)
     text = _NETRC.sub(rf"\1{HIDDEN}", text)
-    return redact(text)
+    return printable(redact(text))
 
 
 def diff(changes: Iterable[Change]) -> str:
@@ -52,7 +53,6 @@ def _one(change: Change) -> str:
 
 
 def _lines(content: bytes | None) -> list[str]:
-    """As shown: an encoding that is not UTF-8 becomes readable, control characters do nothing to a terminal."""
+    """As shown: an encoding that is not UTF-8 becomes readable."""
     text = (content or b"").decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
-    text = "".join(char if char in "\n\t" or char.isprintable() else "�" for char in hide(text))
-    return text.splitlines(keepends=True)
+    return hide(text).splitlines(keepends=True)

@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": EVERYONE | PURE,
     "web": EVERYONE | PURE | {"index", "store"},
     # What other tools read.
-    "clients": {"errors", "findings", "redact", "platforms"},
+    "clients": {"errors", "findings", "redact", "platforms", "wire"},
     "doctor": {"errors", "findings", "redact", "trace", "wire", "simple", "dial", "clients"},
     # Who gets in, and where to.
     "tokens": {"errors"},

@@ -199,7 +199,7 @@ def test_a_name_without_a_dot_needs_its_scheme() -> None:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("http://CORP\\ann:p@s#w@proxy.corp:8080/", "http://CORP%5Cann:p%40s%23w@proxy.corp:8080/"),
+        ("http://CORP\\ann:p@s#w@proxy.corp:8080/", "http://CORP%5Cann:p%40s%23w@proxy.corp:8080"),
         ("proxy.corp:8080", "http://proxy.corp:8080"),
         ("http://ann:p%40w@proxy.corp:8080", "http://ann:p%40w@proxy.corp:8080"),
         (' "http://ann:p%w@proxy.corp:8080"', "http://ann:p%25w@proxy.corp:8080"),
@@ -253,3 +253,19 @@ def test_no_login_is_shown() -> None:
     for url in URLS:
         for said in understood(url.replace("PORT", "8080").replace("u:p", "ann:hidden")).values():
             assert "hidden" not in said.text + repr(said)
+
+
+@pytest.mark.parametrize("sign", ["#", "/", "?", "\\"])
+@pytest.mark.parametrize("rest", ["proxy:8080", "proxy", "pro xy:8080", "[::1]:8080", "proxy:8080/x", ""])
+def test_a_password_that_begins_with_digits_is_no_port(sign: str, rest: str) -> None:
+    """`http://alice:31415#x@proxy:8080`: tools ask alice, port 31415."""
+    for tool, said in understood(f"http://alice:31415{sign}x@{rest}").items():
+        assert not said.works
+        assert "31415" not in f"{said}"
+        assert "alice" not in f"{said}"
+        assert said.text.startswith(tool)
+
+
+@pytest.mark.parametrize("url", ["http://a:b@Proxy.example", "http://a:b@[::1]:3128/", "socks5h://a:b@proxy"])
+def test_a_login_is_not_in_the_way_of_the_host(url: str) -> None:
+    assert all(said.works for said in understood(url).values())

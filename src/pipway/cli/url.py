@@ -141,38 +141,25 @@ def _check(given: str, kind: Kind, *, show: bool, as_json: bool) -> bool:
     """Print what is wrong and what tools make of it. Whether anything is wrong."""
     reading = read(given, kind)
     mended = reading.url.format() if show else str(reading.url)  # a pipe may be the log of a CI
-    tools = _understood(given, reading.url) if kind == "proxy" else {}
-    wrong = any(mistake.harmful for mistake in reading.mistakes) or not all(works for works, _ in tools.values())
+    tools = understood(given) if kind == "proxy" else {}
+    wrong = any(mistake.harmful for mistake in reading.mistakes) or not all(told.works for told in tools.values())
     if as_json:
         document = {
             "ok": not wrong,
             "mistakes": [{"what": mistake.what, "harmful": mistake.harmful} for mistake in reading.mistakes],
-            "understood": {tool: {"works": works, "what": text} for tool, (works, text) in tools.items()},
+            "understood": {tool: {"works": told.works, "what": told.text} for tool, told in tools.items()},
             "corrected": mended,
         }
         print(json.dumps(document, indent=2))
         return wrong
     for mistake in reading.mistakes:
         print(f"{'wrong' if mistake.harmful else 'note':<10}{mistake}")
-    for tool, (_, sentence) in tools.items():
-        print(f"{tool:<10}{sentence}")
+    for tool, told in tools.items():
+        print(f"{tool:<10}{told.text}")
     print(f"{'right' if wrong else 'fine':<10}{mended}")
     if reading.url.password is not None and not show:
         _note("--show prints it with the password")
     return wrong
-
-
-def _understood(given: str, meant: LoginUrl) -> dict[str, tuple[bool, str]]:
-    """Tool → whether it asks that proxy with that login, and what it does in words without a secret."""
-    found = {}
-    for tool, its in understood(given).items():
-        strange = its.port is not None and (its.host != meant.host or its.port != (meant.port or its.port))
-        if strange and (meant.user or meant.password):
-            # What it takes for host and port is a piece of the login, the password even.
-            found[tool] = (False, f"{tool} takes a piece of the login for the host")
-        else:
-            found[tool] = (its.works, its.text)
-    return found
 
 
 def _note(text: str) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
+
+from pipway.errors import UsageError
+from pipway.wire.login_url import read
 
 _PORTS: Mapping[str, int] = MappingProxyType({"http": 80, "https": 443})
 _SOCKS = ("socks4", "socks4a", "socks5", "socks5h")
@@ -32,8 +35,8 @@ class Understanding:
     works: bool  #: the proxy that is written there is asked, with the login that is written there
     text: str  #: what happens, in a sentence without the login
     scheme: str = ""
-    host: str = ""
-    port: int | None = None
+    host: str = field(default="", repr=False)  #: may be a piece of the login when it does not work, as may the port
+    port: int | None = field(default=None, repr=False)
     user: str = field(default="", repr=False)
     password: str = field(default="", repr=False)  #: as it is sent
     login: bool = False  #: a login is sent at once
@@ -55,6 +58,28 @@ def understood(url: str) -> Mapping[str, Understanding]:
 
 def by_pip(url: str) -> Understanding:
     """pip 20.3 to 26.3: requests and urllib3."""
+    return _of_what_is_meant(url, "pip", _by_urllib3(url))
+
+
+def by_uv(url: str) -> Understanding:
+    """uv 0.13.8: reqwest and hyper-util. What they cannot read is ignored, without a word."""
+    return _of_what_is_meant(url, "uv", _by_hyper(url))
+
+
+def _of_what_is_meant(url: str, tool: str, said: Understanding) -> Understanding:
+    """Where host or port are a piece of the login, the password even (`http://ann:31415#x@proxy:8080`): it does not
+    work, and the sentence repeats neither."""
+    _, at, meant = url.rpartition("@")
+    host = _HOST.fullmatch(re.split(r"[/?#\\]", meant, maxsplit=1)[0].strip())
+    if not at or not said.host:
+        return said
+    port = _PORTS.get(said.scheme, 1080)
+    if host is not None and (host[1].strip("[]").lower(), int(host[2] or port)) == (said.host, said.port):
+        return said
+    return replace(said, works=False, text=f"{tool} takes a piece of the login for the host", login=False)
+
+
+def _by_urllib3(url: str) -> Understanding:
     if not url:
         return Understanding(False, "empty: no proxy is used")
     match = _PARTS.match(url if _HAS_SCHEME.match(url) else f"//{url}")
@@ -75,9 +100,7 @@ def by_pip(url: str) -> Understanding:
         return Understanding(False, "pip stops: there is no such port", scheme, host[1])
     name = host[1].strip("[]").lower()
     if "\\" in url:
-        return Understanding(
-            False, f"pip asks the host {name}, for a backslash ends the host's name", scheme, name, port
-        )
+        return Understanding(False, "pip asks another host, for a backslash ends the host's name", scheme, name, port)
     if "[" in login or "]" in login:
         return Understanding(False, "pip stops with a traceback: a bracket begins an IPv6 address", scheme, name, port)
     user, colon, password = login.partition(":")
@@ -95,8 +118,7 @@ def by_pip(url: str) -> Understanding:
     )
 
 
-def by_uv(url: str) -> Understanding:
-    """uv 0.13.8: reqwest and hyper-util. What they cannot read is ignored, without a word."""
+def _by_hyper(url: str) -> Understanding:
     ignored = "uv ignores it and connects directly"
     if not url:
         return Understanding(False, "empty: no proxy is used")
@@ -115,7 +137,7 @@ def by_uv(url: str) -> Understanding:
     host = _HOST.fullmatch(address.rpartition("@")[2])
     if host is None and ":" in authority and not at:
         name = authority.partition(":")[0]
-        return Understanding(False, f"uv asks for the address of {name}: the host ends at / ? or #", scheme, name)
+        return Understanding(False, "uv asks for the address of another host: it ends at / ? or #", scheme, name)
     if host is None or not host[1] or "[" in login or "]" in login:
         return Understanding(False, f"{ignored}: it finds no host and port")
     port = int(host[2]) if host[2] else _PORTS.get(scheme, 1080)
@@ -184,20 +206,11 @@ def _scheme_traps(scheme: str, url: str) -> list[Trap]:
 
 
 def corrected(url: str) -> str | None:
-    """The URL as somebody meant it, its login percent-encoded; None when that cannot be told.
-
-    The login ends at the last @ (a host's name holds none). What is %XX already stays.
-    """
-    text = url.strip().strip("'\"").strip()
-    scheme, marker, rest = text.partition("://")
-    if not marker:
-        scheme, rest = "http", text.removeprefix("//")
-    login, at, address = rest.rpartition("@")
-    if scheme.lower() not in (*_PORTS, *_SOCKS) or not _HOST.fullmatch(re.split(r"[/?#]", address, maxsplit=1)[0]):
+    """The URL as somebody meant it (`login_url.read`), its login percent-encoded; None when that cannot be told."""
+    try:
+        fixed = read(url).url.format()
+    except UsageError:
         return None
-    user, colon, password = login.partition(":")
-    encoded = f"{_encoded(user)}{colon}{_encoded(password)}{at}"
-    fixed = f"{scheme.lower()}://{encoded}{address}"
     return fixed if by_pip(fixed).works and by_uv(fixed).works else None
 
 
@@ -231,11 +244,6 @@ def shell_correction(name: str, url: str) -> tuple[str, ...]:
         return ()
     program = " ".join(f"-e '{step}'" for step in steps)
     return (f'export {name}="$(printf %s "${name}" | sed {program})"',)
-
-
-def _encoded(text: str) -> str:
-    whole = _PERCENT.sub("%25", text)
-    return quote(whole, safe="%!$&'()*+,:;=~")
 
 
 def _shown(scheme: str, host: str, port: int | None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipway.clients.base import Surroundings
-from pipway.doctor.base import Case, Facts, Result, Status, Subject, Suspicion, fails, skipped, works
+from pipway.doctor.base import Case, Facts, Probe, Result, Status, Subject, Suspicion, fails, skipped, works
 from pipway.doctor.run import examine
 from pipway.errors import Unavailable
 from pipway.findings import Finding, Severity
@@ -101,14 +101,14 @@ class Suspecting:
 
 @pytest.mark.parametrize("explains", ["second", "broken"], ids=["a step", "a cause"])
 async def test_a_suspicion_is_the_reason_for_the_failure_that_it_explains(explains: str) -> None:
-    probes = [Suspecting(frozenset({explains})), Fixed("second", result=fails("no", LOW, HIGH))]
+    probes: list[Probe] = [Suspecting(frozenset({explains})), Fixed("second", result=fails("no", LOW, HIGH))]
     report = await examine(CASE, probes)
     assert report.first is SUSPECTED
     assert report.findings == (SUSPECTED, LOW, HIGH), "its remark is not told as well"
 
 
 async def test_a_suspicion_stays_a_remark_when_it_explains_nothing() -> None:
-    probes = [Suspecting(frozenset({"third"})), Fixed("second", result=fails("no", HIGH))]
+    probes: list[Probe] = [Suspecting(frozenset({"third"})), Fixed("second", result=fails("no", HIGH))]
     report = await examine(CASE, probes)
     assert report.first is HIGH
     assert [each.severity for each in report.findings] == [Severity.MEDIUM, Severity.HIGH]

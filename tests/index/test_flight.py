@@ -85,6 +85,18 @@ async def test_a_reset_is_resumed_where_it_broke_unseen_by_the_client(world: Wor
     assert [facts["offset"] for facts in world.events.named("file.resumed")] == [100_000]
 
 
+@pytest.mark.parametrize("sized", [True, False])
+async def test_a_body_that_came_whole_needs_no_end(world: World, sized: bool) -> None:
+    """A proxy that cuts the last chunk off: there is nothing left to ask for, and the digest decides."""
+    if not sized:
+        world.upstream.form = "html"  # a page without sizes
+    wheel = world.upstream.add_wheel("foo", size_padding=100_000)
+    file = await world.file(wheel)
+    assert (file.size is not None) == sized
+    world.upstream.behave(FILES, rude.unfinished(), times=1)
+    assert await body(world.index.open(file)) == wheel.data
+
+
 async def test_many_resets_in_a_row(world: World) -> None:
     wheel = world.upstream.add_wheel("foo", size_padding=300_000)
     file = await world.file(wheel)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipway.cli.arguments import no_logins
 from pipway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -109,8 +110,10 @@ def _case(words: Sequence[str], client: str | None, config: Path | None, *, pac:
     from pipway import outbound
     from pipway.clients.base import Setting
     from pipway.clients.here import here
+    from pipway.clients.registry import client as tool
     from pipway.doctor.base import Case
     from pipway.doctor.commands import understood
+    from pipway.doctor.wanted import listed
     from pipway.settings import load
     from pipway.trace import Trace
 
@@ -123,13 +126,14 @@ def _case(words: Sequence[str], client: str | None, config: Path | None, *, pac:
             fix="pipway doctor -- pip install PACKAGE",
         )
     surroundings = here(os.environ, command=tuple(words) if command.tool else ())
-    wanted = command.tool or client
+    target = "" if command.tool or not words else _target(words[0])
+    wanted = command.tool or (tool(client).name if client else "")
     subjects = [_subject(name, surroundings) for name in ([wanted] if wanted else _EXAMINED)]
     found = [each for each in subjects if each.installed is not None] or subjects[:1]
     others = [_subject(name, surroundings) for name in _EXAMINED if name != found[0].name]
-    index, project = found[0].value(Setting.INDEX), command.project or _PROJECT
-    if words and not command.tool:
-        index, project = (words[0], project) if "://" in words[0] else (index, words[0])
+    index = target if "://" in target else found[0].value(Setting.INDEX)
+    named = command.project or listed(surroundings.cwd, command.arguments)
+    project = (target if target and "://" not in target else named) or _PROJECT
     settings = load(config=config, environ=os.environ)
     return Case(
         surroundings,
@@ -155,6 +159,26 @@ def _accounts(settings: Settings) -> Iterator[Parent]:
     for entry in FilePlace(outbound.credentials_file()).listed():
         user, _, address = entry.key.rpartition("@")
         yield replace(outbound.named_parent(settings, parse_proxy_url(f"http://{address}")), user=user)
+
+
+def _target(text: str) -> str:
+    """An index's URL as it is, or a project's name, normalised."""
+    from packaging.utils import InvalidName, canonicalize_name
+
+    from pipway.dial.url import Url
+
+    if "://" in text:
+        no_logins("TARGET", [text], instead="the installer's own configuration")
+        Url.parse(text)
+        return text
+    try:
+        return canonicalize_name(text, validate=True)
+    except InvalidName:
+        raise UsageError(
+            "bad-target",
+            "this is neither a project's name nor an index's URL",
+            fix="pipway doctor requests, pipway doctor https://index.example/simple/, or pipway doctor -- COMMAND",
+        ) from None
 
 
 def _subject(name: str, surroundings: Any) -> Subject:

@@ -107,6 +107,8 @@ class Transfer:
             except Unavailable as error:
                 if self._writer is None:
                     raise  # the head never came, and the upstream was asked repeatedly already
+                if self.size is not None and self.written == self.size:
+                    return None  # all of it came; only the end of the framing did not
                 failed = 1 if self.written > before else failed + 1
                 self._breaks += 1
                 delay = self._retry.delay(failed, error)
@@ -144,7 +146,9 @@ class Transfer:
     def _conditions(self, offset: int) -> dict[str, str]:
         if not offset or not self._ranges:
             return {}
-        headers = {"range": f"bytes={offset}-"}
+        # One byte that we have already, where nobody said how long it is: asked for what follows a whole file, a server
+        # has nothing to give but a refusal (416, RFC 9110 §15.5.17).
+        headers = {"range": f"bytes={offset - (self.size is None)}-"}
         # Only a strong validator may glue two parts together (RFC 9110 §13.1.5); without any the digest decides.
         if self._etag and not self._etag.startswith("W/"):
             headers["if-range"] = self._etag

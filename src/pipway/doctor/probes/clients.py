@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from pipway.clients.base import Installed
 from pipway.doctor.base import FAILING, Case, Facts, Result, Subject, fails, skipped, works
@@ -49,8 +50,8 @@ class Clients:
         context = Context(case.surroundings.environ, {subject.name: subject.effective}, case.command)
         explained = explain(outcome.output, context, tool=subject.name, version=subject.version)
         found = explained[0].finding if explained else _unknown(subject, outcome)
-        if subject is case.subject:
-            return found
+        if subject is case.subject:  # it was tried, and it fails: whatever else is known of it, that stops an install
+            return replace(found, severity=max(found.severity, FAILING))
         # Another installer than the one that is asked about: worth knowing, and not the reason.
         return Finding(
             found.id, min(found.severity, Severity.MEDIUM), f"{subject.name}: {found.what}", found.why, fix=found.fix

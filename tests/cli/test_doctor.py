@@ -1,0 +1,102 @@
+"""`pipway doctor` as a person calls it: what it reports, its exit code, and that nothing changes without `--fix`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.scenarios.world import World, environment, pip_install, without_machine_files, world
+
+from pipway.cli.doctor_fix import carry_out
+from pipway.findings import Finding, Fix, Severity
+
+FINDING = Finding("x", Severity.HIGH, "it is odd")
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with world(tmp_path_factory.mktemp("world"), secure=False) as made:
+        yield made
+
+
+def doctor(*words: str, env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [*without_machine_files(cwd), sys.executable, "-m", "pipway", "doctor", *words]
+    return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=60)
+
+
+def written(folder: Path) -> dict[Path, bytes]:
+    """What there is, but for caches, our own data folder, and what pip's question for rustc's version leaves."""
+    files = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    others = {".cache", ".rustup", "pipway", "empty"}
+    return {name: path.read_bytes() for name, path in files.items() if not others & set(name.parts)}
+
+
+@pytest.mark.slow
+def test_all_is_well_in_ten_seconds_and_nothing_is_changed(here: World, tmp_path: Path) -> None:
+    env = environment(tmp_path, {"PIP_INDEX_URL": here.index("127.0.0.1"), "UV_DEFAULT_INDEX": here.index("127.0.0.1")})
+    before = written(tmp_path)
+    began = time.monotonic()
+    done = doctor("parcel", env=env, cwd=tmp_path)
+    assert time.monotonic() - began <= 10 + 5, "ten seconds, and five for a busy machine"
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Everything that was tried works." in done.stdout
+    assert "got parcel" in done.stdout
+    assert done.stderr == ""
+    assert written(tmp_path) == before
+
+
+@pytest.mark.slow
+def test_what_fails_comes_with_its_fix_and_without_secrets(here: World, tmp_path: Path) -> None:
+    env = environment(tmp_path, {"HTTPS_PROXY": "http://alice:hunter2@127.0.0.1:9", "NO_COLOR": "1"})
+    command = pip_install(tmp_path, "--index-url", "https://index.example/simple/")
+    done = doctor("--", *command, env=env, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "This is what fails:" in done.stdout
+    assert "[proxy-unreachable]" in done.stdout
+    assert "$ " in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr
+    as_json = doctor("--json", "--", *command, env=env, cwd=tmp_path)
+    report = json.loads(as_json.stdout)
+    assert (report["version"], report["client"], report["first"]) == (1, "pip", "proxy-unreachable")
+    assert "hunter2" not in as_json.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("ls", "-l"), "not a command of an installer"),
+        (("--client", "cargo"), "cargo is no tool that pipway"),
+        (("http://[",), "cannot be"),
+        (("http://alice:hunter2@index.example/",), "TARGET"),
+        (("not a project",), "neither"),
+    ],
+)
+@pytest.mark.slow
+def test_what_cannot_be_examined_is_an_error_with_its_fix(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
+    done = doctor(*words, env=environment(tmp_path), cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert says in done.stderr
+    assert "fix" in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_only_safe_fixes_of_our_own_are_carried_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    made = tmp_path / "made"
+    safe = Fix("do", safe=True, commands=(f"touch {shlex.quote(str(made))}", "pipway --version"))
+    assert carry_out([replace(FINDING, fix=safe), replace(FINDING, fix=replace(safe, safe=False)), FINDING]) == [
+        "pipway --version"
+    ]
+    assert not made.exists()
+    assert "$ pipway --version" in capfd.readouterr().err
+
+
+def test_a_fix_that_fails_ends_it() -> None:
+    failing = replace(FINDING, fix=Fix("do", safe=True, commands=("pipway no-such-verb", "pipway --version")))
+    assert carry_out([failing]) == []

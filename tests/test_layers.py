@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What other tools read.
     "clients": {"errors", "findings", "redact", "platforms", "wire"},
     "doctor": {"errors", "findings", "redact", "trace", "wire", "simple", "dial", "clients"},
+    "audit": {"errors", "findings", "redact", "platforms", "wire", "simple", "clients"},
     # Who gets in, and where to.
     "tokens": {"errors"},
     "access": {"errors", "wire", "dial", "tokens"},
@@ -72,7 +73,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cli": EVERYONE
     | PURE
-    | {"store", "dial", "clients", "doctor", "settings", "app", "outbound", "interception", "entrance", "tokens"},
+    | {
+        "store",
+        "dial",
+        "clients",
+        "doctor",
+        "audit",
+        "settings",
+        "app",
+        "outbound",
+        "interception",
+        "entrance",
+        "tokens",
+    },
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -91,7 +91,9 @@ class Index:
     url_span: Span | None = None
     name: str = ""
     traits: Mapping[str, str] = field(default_factory=dict)  #: its other keys: explicit, verify_ssl …
+    trait_spans: Mapping[str, Span] = field(default_factory=dict, repr=False)  #: where those stand, key and value
     via: str = "file"
+    key: str = ""  #: as written: `[global] index-url`, `tool.uv.index`
     command: Command | None = field(default=None, repr=False)
 
 
@@ -133,6 +135,7 @@ class Command:
     stage: str = ""
     final: bool = True
     step: str = ""  #: of CI: the name of the step or job
+    redirects: tuple[tuple[str, Word], ...] = ()  #: operator and target: `>`, `2>>`
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from typing import TypeVar
@@ -169,6 +170,7 @@ class Locked:
     index: str = field(default="", repr=False)
     hashes: tuple[str, ...] = ()  #: "sha256:…"
     kind: str = "registry"  #: registry, url, git, path, editable, workspace
+    index_span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +198,25 @@ T = TypeVar("T", "Option", "Index", "Variable", "Command", "Required", "Locked",
 Fact = Option | Index | Variable | Command | Required | Locked | Copied | Note
 
 
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """What the audited organisation says of its hosts and names; lower case, hosts without ports."""
+
+    hosts: frozenset[str] = frozenset()  #: index hosts that may be used; empty: nobody said
+    private: frozenset[str] = frozenset()  #: hosts that only we can reach, beside those whose names say so
+    mirrors: frozenset[str] = frozenset()  #: hosts that serve what the public index serves, and nothing else
+    https: frozenset[str] = frozenset()  #: hosts known to answer on https, too
+    owned: frozenset[str] = frozenset()  #: names of projects that are only ours, normalised
+
+
 @dataclass(frozen=True)
 class Project:
     """Everything that was collected."""
 
     sources: tuple[Source, ...]
     facts: tuple[Fact, ...]
+    organisation: Organisation = field(default_factory=Organisation)
+    today: date = date.min  #: UTC; what is older or newer than this is judged by rules
 
     @cached_property
     def _by_kind(self) -> Mapping[type, Sequence[Fact]]:

@@ -1,0 +1,69 @@
+"""An index is asked over http.
+
+What
+----
+An index URL begins with http:// and its host is not this machine.
+
+Why
+---
+Who sits on the way can answer with packages of their own, and their code runs at installation. pip leaves such an
+index out, so that installs fail, until somebody writes a `trusted-host`: then the attack works. uv, Poetry and conda
+ask it without a word.
+
+Bad
+---
+    [global]
+    index-url = http://nexus.corp/repository/pypi/simple/
+
+Good
+----
+    [global]
+    index-url = https://nexus.corp/repository/pypi/simple/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Edit, Found, Repair, Rule
+from pipway.audit.facts import Index, Project, Span
+from pipway.audit.hosts import REFUSE_HTTP, covers, host, is_loopback, trusts
+from pipway.findings import Severity
+
+RULE = Rule("PW101", "plain-http-index", "Plain-http index", Severity.MEDIUM)
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Every index on http but those of this machine; http `find-links` are PW105's."""
+    trusted = list(trusts(project))
+    for index in project.of(Index):
+        name = host(index.url)
+        if not index.url.lower().startswith("http://") or index.role == "find-links" or not name or is_loopback(name):
+            continue
+        opened = [option for option in trusted if covers(option.value, index.url)]
+        refuses = index.tool in REFUSE_HTTP
+        severity = Severity.HIGH if opened or not refuses else Severity.MEDIUM
+        if not refuses:
+            consequence = f"{index.tool} asks {name} without TLS and installs what anybody on the way answers"
+        elif opened:
+            consequence = f"{index.tool} trusts {name} and installs what anybody on the way answers"
+        else:
+            consequence = f"{index.tool} leaves out the index at {name}, because nothing proves who answers"
+        yield Found(
+            index.url_span or index.span,
+            f"the index at {name} is asked over plain http",
+            severity,
+            consequence=consequence,
+            advice=f"make {name} answer on https, and write https://",
+            related=tuple((option.span, f"trusts {name}") for option in opened),
+            repair=_repair(index, safe=name in project.organisation.https),
+        )
+
+
+def _repair(index: Index, *, safe: bool) -> Repair | None:
+    """https in the place of http; nothing where the text is not there as it is, or a port belongs to http."""
+    span = index.url_span
+    if span is None or not span.text.lower().startswith("http://") or index.url[7:].partition("/")[0].count(":"):
+        return None
+    scheme = Span(span.source, span.start, span.start + len("http"))
+    return Repair("ask it over https", (Edit(scheme, "https"),), safe=safe)

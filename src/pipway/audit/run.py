@@ -1,0 +1,114 @@
+"""The audit: files become facts, facts become a project, rules look at it, and what they find is sorted.
+
+`cli/audit.py` and the tests call it. It writes nothing and asks no network. A collector or a rule that fails stops the
+audit with an error of its own: silence would look like a clean project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import PurePosixPath
+
+from pipway.audit.base import Found, Persona, Rule
+from pipway.audit.collect import Collector, collectors
+from pipway.audit.facts import Fact, Organisation, Project, Source, Where
+from pipway.audit.rules import Explained
+from pipway.audit.walk import Tree
+from pipway.errors import PipwayError
+from pipway.findings import Severity
+
+#: Files whose beginnings are looked at, because their names say too little.
+_HEADED = frozenset({"", ".sh", ".bash", ".txt", ".in", ".yml", ".yaml", ".cfg", ".conf", ".ini", ".env", ".json"})
+
+
+class Failed(PipwayError):
+    """A rule or a collector failed: a bug of ours."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One finding, with the rule that found it and everything decided."""
+
+    rule: Rule
+    found: Found
+    severity: Severity
+
+    @property
+    def source(self) -> Source:
+        """The file it is in."""
+        return self.found.span.source
+
+
+def collect(
+    tree: Tree, paths: Sequence[str] = ("",), *, organisation: Organisation | None = None, today: date = date.min
+) -> Project:
+    """Everything that all collectors find in `paths` of a tree, in the order of files and lines."""
+    sources: list[Source] = []
+    facts: list[Fact] = []
+    for path in tree.files(paths):
+        for collector in _readers(tree, path):
+            source = tree.read(path, collector.KIND, getattr(collector, "WHERE", Where.REPOSITORY))
+            if source is None:
+                tree.skipped.append(f"{path}: no text, too large, or out of the tree")
+                break
+            sources.append(source)
+            facts += _collected(collector, source, tree)
+    return Project(tuple(sources), tuple(_once(facts)), organisation or Organisation(), today)
+
+
+def _once(facts: Iterable[Fact]) -> Iterable[Fact]:
+    """A file that is included is collected on its own as well."""
+    found: dict[tuple[object, ...], Fact] = {}
+    for fact in facts:
+        said = tuple(getattr(fact, name, "") for name in ("name", "value", "url", "text", "role", "key", "how", "what"))
+        found.setdefault((type(fact), fact.span.source.path, fact.span.start, fact.span.end, *said), fact)
+    return found.values()
+
+
+def _readers(tree: Tree, path: str) -> list[Collector]:
+    pure = PurePosixPath(path)
+    head = tree.head(path) if pure.suffix.lower() in _HEADED else ""
+    return [collector for collector in collectors() if collector.matches(pure, head)]
+
+
+def _collected(collector: Collector, source: Source, tree: Tree) -> Iterable[Fact]:
+    try:
+        return list(collector.collect(source, tree))
+    except Exception as error:
+        raise Failed(
+            "audit-failed",
+            f"reading {source.path} as {collector.KIND} failed with {type(error).__name__}",
+            fix="report this file; --exclude leaves it out until then",
+        ) from error
+
+
+def check(project: Project, rules: Mapping[str, Explained], *, persona: Persona = Persona.REGULAR) -> list[Result]:
+    """What all `rules` find, once each, by place, rule and text."""
+    found: dict[tuple[object, ...], Result] = {}
+    for result in _checked(project, rules):
+        if result.found.persona is Persona.REGULAR or persona is Persona.PEDANTIC:
+            found.setdefault(_order(result), result)
+    return [found[key] for key in sorted(found)]
+
+
+def _checked(project: Project, rules: Mapping[str, Explained]) -> Iterator[Result]:
+    for explained in rules.values():
+        try:
+            for found in explained.check(project):
+                severity = explained.rule.severity if found.severity is None else found.severity
+                yield Result(explained.rule, replace(found, severity=severity), severity)
+        except Exception as error:
+            raise Failed(
+                "audit-failed",
+                f"the rule {explained.rule.id} failed with {type(error).__name__}",
+                fix=f"report it; --ignore {explained.rule.id} leaves the rule out until then",
+            ) from error
+
+
+def _order(result: Result) -> tuple[object, ...]:
+    span = result.found.span
+    return (span.source.path, span.start, result.rule.id, span.end, result.found.what)

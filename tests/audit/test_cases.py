@@ -1,0 +1,143 @@
+"""Every rule's cases, from plain files: what must be found where, what must not, and what a fix makes of it.
+
+tests/audit/cases/PW101/NAME.case has, in this order: lines `# expect: PATH:LINE[:COLUMN] SEVERITY` (none for a close
+call), `# fix: safe` or `# fix: unsafe`, `# tracked: PATH …`, `# mode: PATH 600`, `# persona: pedantic`,
+`# today: DATE`, `# organisation: KEY WORD …`; then files, each after a line `--- path`; and after `=== fixed` the files
+that a fix changes. `\\r` at the end of a line stands for a carriage return.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pipway.audit.base import Persona
+from pipway.audit.facts import Organisation, Project
+from pipway.audit.repair import mended
+from pipway.audit.rules import SECTIONS, rules
+from pipway.audit.run import Result, check, collect
+from pipway.audit.walk import Tree
+
+HERE = Path(__file__).parent / "cases"
+CASES = sorted(HERE.glob("*/*.case"))
+DIRECTIVE = re.compile(r"# (expect|fix|tracked|mode|persona|today|organisation): (.+)")
+
+
+@dataclass
+class Case:
+    """One file of cases/."""
+
+    expect: list[str] = field(default_factory=list)
+    fix: str = ""
+    tracked: set[str] = field(default_factory=set)
+    modes: dict[str, int] = field(default_factory=dict)
+    persona: Persona = Persona.REGULAR
+    today: date = date(2026, 11, 21)
+    organisation: dict[str, frozenset[str]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    fixed: dict[str, str] = field(default_factory=dict)
+
+    def say(self, name: str, text: str) -> None:
+        """One directive."""
+        words = text.split()
+        match name:
+            case "expect":
+                self.expect.append(text)
+            case "fix":
+                self.fix = text
+            case "tracked":
+                self.tracked |= set(words)
+            case "mode":
+                self.modes[words[0]] = int(words[1], 8)
+            case "persona":
+                self.persona = Persona(text)
+            case "today":
+                self.today = date.fromisoformat(text)
+            case _:
+                self.organisation[words[0]] = frozenset(words[1:])
+
+
+def read(path: Path) -> Case:
+    """A case file. What is no directive before the first file is a mistake."""
+    case = Case()
+    into, current = case.files, ""
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        said = DIRECTIVE.fullmatch(line.rstrip("\n"))
+        if line.startswith("--- "):
+            current = line[4:].strip()
+            into[current] = ""
+        elif line == "=== fixed\n":
+            into, current = case.fixed, ""
+        elif current:
+            into[current] += line.replace("\\r\n", "\r\n")
+        elif said is not None:
+            case.say(said[1], said[2].strip())
+        else:
+            assert not line.strip() or line.startswith("#!"), f"{path.name}: {line!r} stands before the first file"
+    return case
+
+
+def lay(case: Case, root: Path) -> Project:
+    """The files on disk, and what the audit collects of them."""
+    for name, text in case.files.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", newline="")
+        file.chmod(case.modes.get(name, 0o644))
+    tree = Tree(root, known=frozenset(case.tracked))
+    return collect(tree, organisation=Organisation(**case.organisation), today=case.today)
+
+
+def shown(result: Result, *, column: bool) -> str:
+    """As in an `expect` line."""
+    place = result.found.span.place
+    where = f"{place.name}:{place.line}" + (f":{place.column}" if column else "")
+    return f"{where} {result.severity.name.lower()}"
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_case(path: Path, tmp_path: Path) -> None:
+    """The rule finds exactly what is expected, and its fix makes the files that are written there, which are clean."""
+    rule = {path.parent.name: rules()[path.parent.name]}
+    case = read(path)
+    results = check(lay(case, tmp_path), rule, persona=case.persona)
+    columns = any(line.split()[0].count(":") == 2 for line in case.expect)
+    assert sorted(shown(result, column=columns) for result in results) == sorted(case.expect)
+    for result in results:
+        assert result.found.what and (result.found.advice or result.found.repair), "what to do is missing"
+    if not case.fix:
+        assert not case.fixed
+        return
+    after = mended([result.found for result in results], unsafe=case.fix == "unsafe")
+    assert {change.source.path: change.after for change in after} == case.fixed
+    if case.fix == "unsafe":
+        assert mended([result.found for result in results], unsafe=False) == [], "it is safe as well"
+    case.files |= case.fixed
+    again = check(lay(case, tmp_path), rule, persona=case.persona)
+    assert again == [], "the fixed files are not clean"
+
+
+@pytest.mark.parametrize("name", rules())
+def test_rule_is_complete(name: str) -> None:
+    """Documentation, a case that triggers it, a close call; and where a repair can be made a case that makes it."""
+    explained = rules()[name]
+    assert list(explained.sections) == list(SECTIONS), "the docstring needs What, Why, Bad, Good"
+    assert all(explained.sections.values())
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", explained.rule.name)
+    cases = [read(path) for path in CASES if path.parent.name == name]
+    assert any(case.expect for case in cases), "no case triggers it"
+    assert any(not case.expect for case in cases), "no close call"
+    source = (Path(explained.check.__code__.co_filename)).read_text(encoding="utf-8")
+    assert "Repair(" not in source or any(case.fix for case in cases), "no case for its fix"
+
+
+def test_names_and_titles_are_unique_and_cases_have_rules() -> None:
+    """Two rules of one name could not be told apart; a folder without a rule is never read."""
+    every = [each.rule for each in rules().values()]
+    assert len({rule.name for rule in every}) == len(every)
+    assert len({rule.title for rule in every}) == len(every)
+    assert {path.parent.name for path in CASES} <= set(rules())

@@ -1,0 +1,137 @@
+"""conda: .condarc, and environment.yml with the requirements and options that it gives to pip."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from pipway.audit.collect.requirement_lines import Line
+from pipway.audit.collect.requirements import of_line
+from pipway.audit.facts import Fact, Index, Note, Option, Source, Span
+from pipway.audit.walk import Tree
+
+KIND = "conda"
+
+LARGEST = 1 << 18  #: characters; a YAML parser in Python is slow
+_DEEPEST = 100
+_MOST = 5000  # elements
+_ENVIRONMENT = re.compile(r"(?:^|[-_.])(?:environment|env|conda)(?:[-_.].*)?\.ya?ml", re.IGNORECASE)
+_DEPENDENCIES = re.compile(r"^dependencies:", re.MULTILINE)
+_NAMES = {"ssl_verify": "verify-ssl", "client_ssl_cert": "client-cert"}
+_TRUTHS = frozenset({"true", "yes", "on", "1", "false", "no", "off", "0"})
+
+
+def matches(path: PurePosixPath, head: str) -> bool:
+    """.condarc by its name; environments by name and by what they say."""
+    if path.name in (".condarc", "condarc", ".mambarc") or path.parent.name == "condarc.d":
+        return True
+    return bool(_ENVIRONMENT.search(path.name)) and bool(_DEPENDENCIES.search(head))
+
+
+def collect(source: Source, tree: Tree) -> Iterable[Fact]:
+    """What the file says."""
+    try:
+        root = _composed(source.text)
+    except _Unreadable as error:
+        yield Note("unreadable", Span(source, error.offset, error.offset), error.reason, {"format": "YAML"})
+        return
+    pairs = _pairs(root)
+    if any(key.value == "dependencies" for key, _ in pairs):
+        yield from _environment(source, pairs)
+    else:
+        yield from _condarc(source, pairs)
+
+
+class _Unreadable(Exception):
+    def __init__(self, reason: str, offset: int = 0) -> None:
+        super().__init__(reason)
+        self.reason, self.offset = reason, offset
+
+
+def _composed(text: str) -> Node | None:
+    if len(text) > LARGEST:
+        raise _Unreadable("it is too large")
+    if text.count("[") + text.count("{") > _MOST:
+        raise _Unreadable("it is nested too deeply")
+    try:
+        return YAML(typ="safe", pure=True).compose(text)  # type: ignore[no-any-return]
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise _Unreadable("it is no YAML", min(mark.index, len(text)) if mark else 0) from None
+    except (YAMLError, ValueError, RecursionError, AttributeError, IndexError, TypeError, AssertionError):
+        raise _Unreadable("it is no YAML") from None
+
+
+def _pairs(node: Node | None) -> list[tuple[ScalarNode, Node]]:
+    if not isinstance(node, MappingNode):
+        return []
+    return [(key, value) for key, value in node.value[:_MOST] if isinstance(key, ScalarNode)]
+
+
+def _scalars(node: Node) -> list[ScalarNode]:
+    if isinstance(node, ScalarNode):
+        return [node]
+    return (
+        [each for each in node.value[:_MOST] if isinstance(each, ScalarNode)] if isinstance(node, SequenceNode) else []
+    )
+
+
+def _inner(source: Source, node: ScalarNode) -> Span:
+    """Without its quotes, where it stands as it is."""
+    start, end = node.start_mark.index, node.end_mark.index
+    if source.text[start + 1 : end - 1] == node.value:
+        return Span(source, start + 1, end - 1)
+    written = source.text[start:end]
+    return Span(source, start, start + len(node.value)) if written.startswith(node.value) else Span(source, start, end)
+
+
+def _whole(source: Source, key: Node, value: Node) -> Span:
+    start = key.start_mark.index
+    end = len(source.text[: value.end_mark.index].rstrip())
+    return Span(source, start, max(end, key.end_mark.index))
+
+
+def _condarc(source: Source, pairs: list[tuple[ScalarNode, Node]]) -> Iterator[Fact]:
+    for key, node in pairs:
+        statement = _whole(source, key, node)
+        if isinstance(node, MappingNode):
+            for inner, value in _pairs(node):
+                name = "proxy" if key.value == "proxy_servers" else inner.value
+                for each in _scalars(value):
+                    yield _option(source, name, each, _whole(source, inner, value), f"{key.value}.{inner.value}")
+            continue
+        scalars = _scalars(node)
+        for each in scalars:
+            span = statement if len(scalars) == 1 else _inner(source, each)
+            yield _option(source, key.value, each, span, key.value)
+            if key.value in ("channels", "default_channels", "channel_alias") and "://" in each.value:
+                yield Index("conda", each.value, "channel", span, _inner(source, each), key=key.value)
+
+
+def _option(source: Source, name: str, node: ScalarNode, span: Span, key: str) -> Option:
+    value = str(node.value)
+    name = _NAMES.get(name, name.replace("_", "-"))
+    if name == "verify-ssl":
+        name = name if value.lower() in _TRUTHS else "cert"
+    place = _inner(source, node)
+    return Option("conda", name, value, span, place if place.text == value else None, key=key)
+
+
+def _environment(source: Source, pairs: list[tuple[ScalarNode, Node]]) -> Iterator[Fact]:
+    for key, node in pairs:
+        if key.value == "channels":
+            yield from _condarc(source, [(key, node)])
+        if key.value != "dependencies" or not isinstance(node, SequenceNode):
+            continue
+        for each in node.value[:_MOST]:
+            for inner, value in _pairs(each):
+                if inner.value == "pip":
+                    for line in _scalars(value):
+                        span = _inner(source, line)
+                        if span.text == line.value:
+                            yield from of_line(Line(source, line.value, ((0, span.start),)), "environment.yml")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -107,7 +108,7 @@ def _pixi(source: Source) -> Iterator[Fact]:
         index = text[place : text.index("\n", place)].strip()
         index_span = Span(source, place, place + len(index))
     found = [*_PIXI_PACKAGE.finditer(text, top.end())]
-    for match, after in zip(found, [*found[1:], None], strict=True):
+    for match, after in zip_longest(found, found[1:]):
         end = after.start() if after is not None else len(text)
         said = {key[1]: key for key in reversed([*_PIXI_KEY.finditer(text, match.end(), end)])}
         url, span = match[2] or "", Span(source, match.start(2), match.end(2)) if match[2] else None

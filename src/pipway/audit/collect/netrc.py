@@ -47,7 +47,7 @@ def _tokens(text: str) -> list[tuple[int, int]]:
     """Words; a comment ends with its line, and a macro with an empty one. A # in a password is none."""
     tokens: list[tuple[int, int]] = []
     in_macro = False
-    for line in re.finditer(r"[^\n]*", text):
+    for line in re.finditer(r"[^\n]*\n|[^\n]+", text):
         said = line.group().strip()
         if in_macro or said.startswith("macdef"):
             in_macro = bool(said)

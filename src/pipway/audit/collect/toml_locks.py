@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from types import MappingProxyType
 
 from pipway.audit.facts import Fact, Locked, Note, Source, Span
@@ -70,12 +71,14 @@ def read(source: Source, name: str) -> Iterator[Fact]:
     tail = text.find("\n[metadata", starts[-1] if starts else 0)
     bounds = [*starts[1:], tail if tail >= 0 else len(text)] if starts else []
     files = _files_of_metadata(source, tail) if tail >= 0 else {}
-    seen: set[int] = set()
+    seen: dict[int, int] = {}
     for start, end in zip(starts, bounds, strict=True):
         package = _package(source, start, end, name)
         for fact in _facts(source, package, name, files):
             if isinstance(fact, Locked):
-                seen |= {span.start for span in (fact.url_span, fact.index_span) if span is not None}
+                for span, said in ((fact.url_span, fact.url), (fact.index_span, fact.index)):
+                    if span is not None:
+                        seen[span.start] = said.count("://")
             yield fact
     yield from _others(source, name, seen)
 
@@ -189,7 +192,7 @@ def _parts(source: Source, package: _Package, form: str) -> Iterator[Fact]:
     """pylock.toml with a table for each file, as pip writes it."""
     text = source.text
     found = [*_PART.finditer(text, package.start, package.end)]
-    for match, after in zip(found, [*found[1:], None], strict=True):
+    for match, after in zip_longest(found, found[1:]):
         end = after.start() if after is not None else package.end
         pairs = _pairs(source, match.end(), end)
         span = Span(source, match.start() + 1, match.end())
@@ -212,7 +215,7 @@ def _files_of_metadata(source: Source, start: int) -> dict[str, list[Locked]]:
     if at < 0:
         return found
     heads = [*_FILES_OF.finditer(source.text, at + 1)]
-    for head, after in zip(heads, [*heads[1:], None], strict=True):
+    for head, after in zip_longest(heads, heads[1:]):
         end = after.start() if after is not None else len(source.text)
         package = _Package(head[1], "", head.end(), end)
         files = [_file(source, package, "", *each.span()) for each in _ENTRY.finditer(source.text, head.end(), end)]
@@ -220,10 +223,10 @@ def _files_of_metadata(source: Source, start: int) -> dict[str, list[Locked]]:
     return found
 
 
-def _others(source: Source, form: str, seen: set[int]) -> Iterator[Fact]:
+def _others(source: Source, form: str, seen: Mapping[int, int]) -> Iterator[Fact]:
     """Addresses that were written in a way no tool writes them; those of a description are none."""
     text = source.text
-    if text.count("://") + text.count("\\u00") + text.count("\\U0000") == len(seen):
+    if text.count("://") + text.count("\\u00") + text.count("\\U0000") == sum(seen.values()):
         return
     texts = {match.start(1): 0 for line in _TEXTS.finditer(text) for match in _ADDRESS.finditer(text, *line.span())}
     for match in _ADDRESS.finditer(text):

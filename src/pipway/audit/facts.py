@@ -136,6 +136,7 @@ class Command:
     stage: str = ""
     final: bool = True
     step: str = ""  #: of CI: the name of the step or job
+    listed: bool = False  #: given as a list of words (JSON, YAML, Python): no word can be cut out of it alone
     redirects: tuple[tuple[str, Word], ...] = ()  #: operator and target: `>`, `2>>`
 
 
@@ -182,6 +183,7 @@ class Copied:
     span: Span
     stage: str = ""
     final: bool = True
+    origin: str = ""  #: `--from=`: another stage or image, "" for the build's files
 
 
 @dataclass(frozen=True, slots=True)

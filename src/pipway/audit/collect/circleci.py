@@ -1,0 +1,45 @@
+"""CircleCI: `run:` steps of jobs and commands as shell, `environment:` of all levels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from ruamel.yaml.nodes import MappingNode, ScalarNode
+
+from pipway.audit.collect import commands, shell
+from pipway.audit.collect import yaml_nodes as yaml
+from pipway.audit.collect.shell import Scene
+from pipway.audit.collect.words import Value
+from pipway.audit.facts import Fact, Source, Where
+from pipway.audit.walk import Tree
+
+KIND = "circleci"
+WHERE = Where.CI
+_TEMPLATE = re.compile(r"<<\s*(?:parameters|pipeline|matrix)\.[\w.-]+\s*>>")
+
+
+def matches(path: PurePosixPath, head: str) -> bool:
+    """.circleci/config.yml and what is beside it."""
+    return path.suffix in (".yml", ".yaml") and ".circleci" in path.parts[:-1]
+
+
+def collect(source: Source, tree: Tree) -> Iterable[Fact]:
+    """Its variables and commands."""
+    documents, notes = yaml.documents(source)
+    yield from notes
+    for root in documents:
+        known: dict[str, Value | None] = {}
+        for node in yaml.walked(root):
+            step = "command" in [name for name, _, _ in yaml.pairs(node)]
+            yield from yaml.of_variables(
+                source, yaml.child(node, "environment"), "environment", "step" if step else "job", known
+            )
+        for node in yaml.walked(root):
+            run = yaml.child(node, "run")
+            name = yaml.plain(yaml.child(run, "name")) if isinstance(run, MappingNode) else ""
+            script = yaml.child(run, "command") if isinstance(run, MappingNode) else run
+            if isinstance(script, ScalarNode):
+                text = yaml.scalar(source, script)
+                yield from commands.facts(shell.read(text, Scene(Where.CI, step=name), known, _TEMPLATE))

@@ -1,0 +1,99 @@
+"""GitHub Actions: workflows and composite actions. `run:` as shell, `env:` of each level, `with:` as options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+
+from pipway.audit.collect import commands, powershell, shell
+from pipway.audit.collect import yaml_nodes as yaml
+from pipway.audit.collect.shell import Scene
+from pipway.audit.collect.words import Value
+from pipway.audit.facts import Fact, Option, Source, Where
+from pipway.audit.walk import Tree
+
+KIND = "github-workflow"
+WHERE = Where.CI
+_TEMPLATE = re.compile(r"\$\{\{\s*(?:env\.([A-Za-z_]\w*)|[^{}]*(?:\{[^{}]*\}[^{}]*)*)\s*\}\}")
+_POWERSHELLS = ("pwsh", "powershell")
+
+
+@dataclass
+class _Level:
+    """What holds for the steps of a job: known variables, the shell."""
+
+    source: Source
+    known: dict[str, Value | None] = field(default_factory=dict)
+    shell: str = ""
+    step: str = ""
+
+
+def matches(path: PurePosixPath, head: str) -> bool:
+    """.github/workflows/*.yml and action.yml."""
+    if path.suffix not in (".yml", ".yaml"):
+        return False
+    return path.parts[-3:-1] == (".github", "workflows") or path.name in ("action.yml", "action.yaml")
+
+
+def collect(source: Source, tree: Tree) -> Iterable[Fact]:
+    """Its variables, commands and actions."""
+    documents, notes = yaml.documents(source)
+    yield from notes
+    for root in documents:
+        level = _Level(source, shell=_shell(root))
+        yield from yaml.of_variables(source, yaml.child(root, "env"), "env", "workflow", level.known)
+        for name, _, job in yaml.pairs(yaml.child(root, "jobs")):
+            yield from _job(level, name, job)
+        yield from _steps(level, yaml.child(root, "runs", "steps"))
+
+
+def _shell(node: Node) -> str:
+    return yaml.plain(yaml.child(node, "defaults", "run", "shell"))
+
+
+def _job(level: _Level, name: str, job: Node) -> Iterator[Fact]:
+    below = _Level(level.source, dict(level.known), _shell(job) or level.shell, name)
+    if not below.shell and "windows" in yaml.plain(yaml.child(job, "runs-on")):
+        below.shell = "pwsh"
+    yield from yaml.of_variables(level.source, yaml.child(job, "env"), "env", "job", below.known)
+    yield from yaml.of_variables(level.source, yaml.child(job, "container", "env"), "env", "job", below.known)
+    yield from _steps(below, yaml.child(job, "steps"))
+
+
+def _steps(level: _Level, steps: Node | None) -> Iterator[Fact]:
+    for step in yaml.items(steps):
+        if isinstance(step, MappingNode):
+            yield from _step(level, step)
+
+
+def _step(level: _Level, step: MappingNode) -> Iterator[Fact]:
+    source, known = level.source, dict(level.known)
+    yield from yaml.of_variables(source, yaml.child(step, "env"), "env", "step", known)
+    scene = Scene(Where.CI, step=yaml.plain(yaml.child(step, "name")) or level.step)
+    run, kind = yaml.child(step, "run"), yaml.plain(yaml.child(step, "shell")) or level.shell
+    if isinstance(run, ScalarNode):
+        text = yaml.scalar(source, run)
+        if kind.startswith(_POWERSHELLS):
+            yield from commands.facts(powershell.read(text, scene, _TEMPLATE))
+        elif not kind.startswith("python"):
+            yield from commands.facts(shell.read(text, scene, known, _TEMPLATE))
+    uses = yaml.child(step, "uses")
+    if isinstance(uses, ScalarNode):
+        yield from _action(source, uses, yaml.child(step, "with"), scene)
+
+
+def _action(source: Source, uses: ScalarNode, given: Node | None, scene: Scene) -> Iterator[Fact]:
+    """An action is a tool, its inputs are options; which action it is stands in `section`."""
+    text = yaml.scalar(source, uses)
+    yield Option("action", "uses", text.text, text.span(), text.span(), key="uses", section=text.text)
+    for variable in yaml.variables(source, given, "with"):
+        name, value = variable.name, variable.value_span
+        yield Option("action", name, variable.value, variable.span, value, key=f"with.{name}", section=text.text)
+    if text.text.startswith("actions/setup-python@"):
+        arguments = yaml.child(given, "pip-install")
+        if isinstance(arguments, ScalarNode):
+            yield from commands.of_arguments(yaml.scalar(source, arguments), "pip", "install", scene)

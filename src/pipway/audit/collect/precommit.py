@@ -1,0 +1,51 @@
+"""pre-commit: what hooks install besides (`additional_dependencies`), and what local hooks run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from ruamel.yaml.nodes import MappingNode, ScalarNode
+
+from pipway.audit.collect import commands, shell
+from pipway.audit.collect import yaml_nodes as yaml
+from pipway.audit.collect.shell import Scene
+from pipway.audit.facts import Fact, Required, Source
+from pipway.audit.walk import Tree
+
+KIND = "pre-commit"
+_NAMES = frozenset({".pre-commit-config.yaml", ".pre-commit-config.yml", ".pre-commit-hooks.yaml"})
+_OTHER_LANGUAGES = frozenset({"node", "golang", "go", "rust", "ruby", "dart", "lua", "perl", "r", "swift", "dotnet"})
+
+
+def matches(path: PurePosixPath, head: str) -> bool:
+    """.pre-commit-config.yaml and .pre-commit-hooks.yaml."""
+    return path.name in _NAMES
+
+
+def collect(source: Source, tree: Tree) -> Iterable[Fact]:
+    """The hooks of all repositories."""
+    documents, notes = yaml.documents(source)
+    yield from notes
+    for root in documents:
+        for node in yaml.walked(root):
+            if yaml.child(node, "id") is not None:
+                yield from _hook(source, node)
+
+
+def _hook(source: Source, hook: MappingNode) -> Iterator[Fact]:
+    """pip is given the dependencies as they are, options and all."""
+    language = yaml.plain(yaml.child(hook, "language"))
+    scene = Scene(step=yaml.plain(yaml.child(hook, "id")))
+    if language not in _OTHER_LANGUAGES:
+        for item in yaml.scalars(yaml.child(hook, "additional_dependencies")):
+            text = yaml.scalar(source, item)
+            for fact in commands.of_arguments(text, "pip", "install", scene):
+                if isinstance(fact, Required):
+                    yield replace(fact, via="pre-commit")
+                elif not (text.text[:1].isalnum() and fact.span.text == text.text):
+                    yield fact
+    entry = yaml.child(hook, "entry")
+    if isinstance(entry, ScalarNode) and language in ("system", "script", "unsupported", "unsupported_script"):
+        yield from commands.facts(shell.read(yaml.scalar(source, entry), scene))

@@ -1,0 +1,34 @@
+"""Shell scripts: *.sh and its like, files that begin with a shell's `#!`, and profiles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from pipway.audit.collect import commands, shell
+from pipway.audit.collect.shell import Scene
+from pipway.audit.collect.text import Text
+from pipway.audit.facts import Fact, Source
+from pipway.audit.walk import Tree
+
+KIND = "script"
+_SUFFIXES = frozenset({".sh", ".bash", ".zsh", ".ksh", ".bats"})
+_NAMES = frozenset({".envrc", ".bashrc", ".bash_profile", ".profile", ".zshrc", ".zprofile", ".zshenv", "PKGBUILD"})
+_SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+(?:-S\s+)?)?(?:ba|da|z|k|a)?sh\b")
+#: without any of these words a script has nothing to tell; most scripts of a large tree have none
+_WORTH = re.compile(
+    r"(?i)pip|\buvx?\b|\bUV_|poetry|pdm|conda|mamba|twine|hatch|flit|easy_install|setup\.py|curl|wget|SSL|_PROXY|CA_BUNDLE|"
+    r"PYTHONHTTPSVERIFY|tox|nox|INDEX_URL"
+)
+
+
+def matches(path: PurePosixPath, head: str) -> bool:
+    """By name, or by its first line."""
+    return path.suffix in _SUFFIXES or path.name in _NAMES or bool(_SHEBANG.match(head))
+
+
+def collect(source: Source, tree: Tree) -> Iterable[Fact]:
+    """Its commands and variables."""
+    if _WORTH.search(source.text):
+        yield from commands.facts(shell.read(Text.piece(source), Scene(source.where)))

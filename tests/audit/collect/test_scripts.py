@@ -1,0 +1,45 @@
+"""A script by name."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.audit.collect.reading import changed, collected, of, said
+
+from pipway.audit.collect import scripts
+from pipway.audit.facts import Option, Required, Variable
+
+PATH = "a.sh"
+TEXT = """\
+#!/bin/bash
+pip install x"""
+
+
+def test_commands() -> None:
+    """In their order, unquoted, with what is known filled in."""
+    assert said(collected(scripts, TEXT, PATH)) == ["pip install x"]
+
+
+def test_options() -> None:
+    """What they say, and the piece of the file that says so."""
+    options = of(collected(scripts, TEXT, PATH), Option)
+    assert [(option.tool, option.name, option.value, option.span.text) for option in options] == []
+
+
+def test_variables() -> None:
+    """What is set, how and for whom."""
+    variables = of(collected(scripts, TEXT, PATH), Variable)
+    assert [(each.name, each.value, each.how, each.scope) for each in variables] == []
+
+
+def test_requirements() -> None:
+    """What is installed."""
+    requirements = of(collected(scripts, TEXT, PATH), Required)
+    assert [(required.name, required.specifier) for required in requirements] == [("x", "")]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_hostile_text(data: st.DataObject) -> None:
+    """Pieces taken out and put in: it never stops, and every place stays right."""
+    collected(scripts, changed(TEXT, data), PATH)

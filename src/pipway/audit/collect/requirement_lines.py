@@ -126,6 +126,8 @@ class Line:
     def span(self, start: int, end: int) -> Span:
         """A piece of the text, in the source."""
         first = self.offset(start)
+        if len(self.pieces) == 1:
+            return Span(self.source, first, first + max(0, end - start))
         return Span(self.source, first, max(first, self.offset(max(start, end - 1)) + (end > start)))
 
     @cached_property

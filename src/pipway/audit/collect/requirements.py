@@ -38,6 +38,7 @@ _VALUES = frozenset(
     )
 )
 _INCLUDES = frozenset({"requirement", "constraint"})
+_HASH = re.compile(r"--hash=([A-Za-z0-9]+):([0-9A-Fa-f]+)\s*(?=--|$)")
 _LEAST = 2000  # characters that are looked at for what made the file
 
 
@@ -84,9 +85,9 @@ def facts(source: Source) -> Iterator[Fact]:
 
 def of_line(line: Line, via: str = KIND) -> Iterator[Fact]:
     """What one line says; `via` is the file that holds it, environment.yml for instance."""
-    hashes: list[tuple[str, str, Span]] = []
     text = line.requirement
-    options = list(_options(line)) if line.split < len(line.text) else []
+    hashes = _only_hashes(line)
+    options = list(_options(line)) if not hashes and line.split < len(line.text) else []
     for name, value, first, word, offset in options:
         statement = line.span(first, word.end)
         value_span = line.span(offset, word.end) if word.end - offset == len(value) else None
@@ -106,6 +107,17 @@ def of_line(line: Line, via: str = KIND) -> Iterator[Fact]:
         yield found
         if found.hashes:
             yield _locked(found)
+
+
+def _only_hashes(line: Line) -> list[tuple[str, str, Span]]:
+    """The hashes of a line that has no other options, which is how generated files look; else nothing."""
+    at = line.split
+    found: list[tuple[str, str, Span]] = []
+    while match := _HASH.match(line.text, at):
+        start = line.offset(match.start(2))
+        found.append((match[1].lower(), match[2], Span(line.source, start, start + len(match[2]))))
+        at = match.end()
+    return found if at == len(line.text) else []
 
 
 def _options(line: Line) -> Iterator[tuple[str, str, int, Word, int]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from urllib.parse import urlsplit
 
-from pipway.audit.facts import Index, Option, Organisation, Project
+from pipway.audit.facts import Index, Locked, Option, Organisation, Project, Required
 from pipway.clients.layers import default_index
 
 #: Tools that leave out an index on http unless its host is trusted, as pip does (pip's session.py, SECURE_ORIGINS).
@@ -20,6 +20,7 @@ TRUST_OPTIONS = frozenset({"trusted-host", "allow-insecure-host"})
 
 #: RFC 2606 and RFC 6762 §G, and what companies call their networks.
 _INSIDE = re.compile(r"(?i)(?:^|\.)(?:corp|internal|intranet|local|lan|home|private|localdomain|home\.arpa)$")
+_PORT = re.compile(r"(?<!:):(\d{1,5})$")
 _UNKNOWN = re.compile(r"[$%{}<>]")
 
 
@@ -69,15 +70,33 @@ def trusts(project: Project) -> Iterator[Option]:
 
 def covers(trusted: str, url: str) -> bool:
     """Whether pip takes `trusted`, HOST or HOST:PORT, for the host of `url` (its session.py, add_trusted_host)."""
+    name, number = named(trusted), _PORT.search(trusted.strip())
+    return bool(host(url)) and name in {host(url), "*"} and (number is None or int(number[1]) == port(url))
+
+
+def named(trusted: str) -> str:
+    """The host that an option trusts, "" where a variable says it."""
     bare = trusted.strip().lower()
-    named, _, number = bare.rpartition(":") if re.search(r":\d+$", bare) and not bare.endswith("]") else (bare, "", "")
-    named = host(f"//{named}") or named
-    return bool(host(url)) and named in {host(url), "*"} and (not number or number == str(port(url)))
+    if "://" in bare:
+        return host(bare)
+    if bare.count(":") > 1 and not bare.startswith("["):
+        return bare  # an IPv6 address
+    return "" if _UNKNOWN.search(bare) else host(f"//{bare}") or _PORT.sub("", bare)
 
 
-def urls(index: Index) -> tuple[str, ...]:
-    """An index's URL, as a list for tools that take several in one value."""
-    return tuple(index.url.split())
+def useless(option: Option, project: Project) -> bool:
+    """Whether indexes are configured and nothing is at the host that this option trusts.
+
+    A host that is not private may hold the files of an index elsewhere, as PyPI's does.
+    """
+    if not is_private(named(option.value), project.organisation):
+        return False
+    asked = [index.url for index in project.of(Index) if host(index.url)]
+    named_files: list[Required | Locked] = [*project.of(Required), *project.of(Locked)]
+    asked += [each.url for each in named_files if host(each.url)]
+    unknown = any(not host(index.url) for index in project.of(Index))
+    known = any(index.role != "find-links" for index in project.of(Index))
+    return known and not unknown and not any(covers(option.value, url) for url in asked)
 
 
 @cache

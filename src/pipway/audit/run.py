@@ -6,18 +6,27 @@ audit with an error of its own: silence would look like a clean project.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import PurePosixPath
 
+from pathspec import GitIgnoreSpec
+
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.collect import Collector, collectors
-from pipway.audit.facts import Fact, Organisation, Project, Source, Where
-from pipway.audit.rules import Explained
+from pipway.audit.configuration import Configuration
+from pipway.audit.facts import Fact, Project, Source, Where
+from pipway.audit.rules import Explained, pw002
+from pipway.audit.suppress import suppressions, unused
 from pipway.audit.walk import Tree
 from pipway.errors import PipwayError
 from pipway.findings import Severity
+
+MOST = 50_000  #: facts of one file
+UNUSED = pw002.RULE.id
+ABOUT_COMMENTS = frozenset({"PW001", "PW002", "PW003"})  #: these no comment suppresses
 
 #: Files whose beginnings are looked at, because their names say too little.
 _HEADED = frozenset({"", ".sh", ".bash", ".txt", ".in", ".yml", ".yaml", ".cfg", ".conf", ".ini", ".env", ".json"})
@@ -44,20 +53,24 @@ class Result:
 
 
 def collect(
-    tree: Tree, paths: Sequence[str] = ("",), *, organisation: Organisation | None = None, today: date = date.min
+    tree: Tree, paths: Sequence[str] = ("",), *, configuration: Configuration | None = None, today: date = date.min
 ) -> Project:
     """Everything that all collectors find in `paths` of a tree, in the order of files and lines."""
     sources: list[Source] = []
     facts: list[Fact] = []
+    said = configuration or Configuration()
+    excluded = GitIgnoreSpec.from_lines(said.exclude)
     for path in tree.files(paths):
+        if said.exclude and excluded.match_file(path):
+            continue
         for collector in _readers(tree, path):
             source = tree.read(path, collector.KIND, getattr(collector, "WHERE", Where.REPOSITORY))
             if source is None:
                 tree.skipped.append(f"{path}: no text, too large, or out of the tree")
                 break
             sources.append(source)
-            facts += _collected(collector, source, tree)
-    return Project(tuple(sources), tuple(_once(facts)), organisation or Organisation(), today)
+            facts += collected(collector, source, tree)
+    return Project(tuple(sources), tuple(_once(facts)), said.organisation, today)
 
 
 def _once(facts: Iterable[Fact]) -> Iterable[Fact]:
@@ -75,38 +88,74 @@ def _readers(tree: Tree, path: str) -> list[Collector]:
     return [collector for collector in collectors() if collector.matches(pure, head)]
 
 
-def _collected(collector: Collector, source: Source, tree: Tree) -> Iterable[Fact]:
+def collected(collector: Collector, source: Source, tree: Tree) -> Iterable[Fact]:
+    """What one collector finds in one file. Failed when it fails."""
     try:
-        return list(collector.collect(source, tree))
+        return list(itertools.islice(collector.collect(source, tree), MOST))
     except Exception as error:
         raise Failed(
             "audit-failed",
             f"reading {source.path} as {collector.KIND} failed with {type(error).__name__}",
-            fix="report this file; --exclude leaves it out until then",
+            fix="report this file; `exclude` in the configuration leaves it out until then",
         ) from error
 
 
-def check(project: Project, rules: Mapping[str, Explained], *, persona: Persona = Persona.REGULAR) -> list[Result]:
-    """What all `rules` find, once each, by place, rule and text."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What all rules found."""
+
+    results: tuple[Result, ...]  #: by place, rule and text
+    suppressed: tuple[Result, ...] = ()  #: known, as a comment says
+
+
+def check(
+    project: Project,
+    rules: Mapping[str, Explained],
+    *,
+    persona: Persona = Persona.REGULAR,
+    configuration: Configuration | None = None,
+) -> Checked:
+    """What all `rules` find, once each, without what a comment suppresses or a configuration ignores."""
+    said = configuration or Configuration()
     found: dict[tuple[object, ...], Result] = {}
     for result in _checked(project, rules):
+        if said.ignores(result.rule.id, result.source.path):
+            continue
         if result.found.persona is Persona.REGULAR or persona is Persona.PEDANTIC:
             found.setdefault(_order(result), result)
-    return [found[key] for key in sorted(found)]
+    comments = suppressions(project)
+    used: set[int] = set()
+    kept: list[Result] = []
+    away: list[Result] = []
+    for key in sorted(found):
+        result = found[key]
+        taken = {id(each) for each in comments if each.covers(result.found, result.rule.id, project.today)}
+        used |= taken
+        (away if taken and result.rule.id not in ABOUT_COMMENTS else kept).append(result)
+    if UNUSED in rules:
+        for comment in unused(comments, used, rules, project.today):
+            result = _result(rules[UNUSED].rule, pw002.finding(comment))
+            if not said.ignores(UNUSED, result.source.path):
+                kept.append(result)
+    return Checked(tuple(sorted(kept, key=_order)), tuple(away))
 
 
 def _checked(project: Project, rules: Mapping[str, Explained]) -> Iterator[Result]:
     for explained in rules.values():
         try:
             for found in explained.check(project):
-                severity = explained.rule.severity if found.severity is None else found.severity
-                yield Result(explained.rule, replace(found, severity=severity), severity)
+                yield _result(explained.rule, found)
         except Exception as error:
             raise Failed(
                 "audit-failed",
                 f"the rule {explained.rule.id} failed with {type(error).__name__}",
                 fix=f"report it; --ignore {explained.rule.id} leaves the rule out until then",
             ) from error
+
+
+def _result(rule: Rule, found: Found) -> Result:
+    severity = rule.severity if found.severity is None else found.severity
+    return Result(rule, replace(found, severity=severity), severity)
 
 
 def _order(result: Result) -> tuple[object, ...]:

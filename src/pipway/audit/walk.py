@@ -207,7 +207,7 @@ class Tree:
 def load(path: Path) -> tuple[str, int] | None:
     """The text and the permission bits of a file of at most LARGEST bytes; None when it is no such file or no text.
 
-    Bytes that are no UTF-8 stay as surrogates, so that they can be written back as they were.
+    Bytes that are no UTF-8 stay as surrogates and a byte order mark stays, so that all can be written back as it was.
     """
     try:
         raw = content(path, LARGEST)
@@ -216,7 +216,7 @@ def load(path: Path) -> tuple[str, int] | None:
         return None
     if len(raw) > LARGEST or b"\0" in raw:
         return None
-    return raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape"), mode
+    return raw.decode("utf-8", "surrogateescape"), mode
 
 
 def _patterns(file: Path, folder: str) -> _Ignored | None:

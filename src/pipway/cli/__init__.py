@@ -30,6 +30,7 @@ VERBS = {
     "live": "Follow the requests of the server that runs.",
     "doctor": "Try the way to the index step by step; say what fails.",
     "explain": "Name the cause of a failed install.",
+    "audit": "Find insecure and fragile index configuration, and mend it.",
     "configure": "Point pip, uv and other tools at pipway; undo it exactly.",
     "url": "Build, check and take apart proxy and index URLs.",
     "route": "Show which way a host is reached, hop by hop, and why.",

@@ -38,6 +38,12 @@ class Explained:
             {name: textwrap.dedent(text).strip("\n") for name, text in zip(parts[1::2], parts[2::2], strict=True)}
         )
 
+    def markdown(self) -> str:
+        """For a page, or a viewer of findings: what and why, then bad and good."""
+        parts = self.sections
+        code = [f"**{name}**\n\n```text\n{parts[name]}\n```" for name in ("Bad", "Good") if parts.get(name)]
+        return "\n\n".join([parts.get("What", ""), parts.get("Why", ""), *code])
+
 
 @cache
 def rules() -> Mapping[str, Explained]:

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Edit, Found, Repair, Rule
 from pipway.audit.facts import Index, Project, Span
-from pipway.audit.hosts import REFUSE_HTTP, covers, host, is_loopback, trusts
+from pipway.audit.hosts import REFUSE_HTTP, covers, host, is_loopback, port, trusts
 from pipway.findings import Severity
 
 RULE = Rule("PW101", "plain-http-index", "Plain-http index", Severity.MEDIUM)
@@ -63,7 +63,7 @@ def check(project: Project) -> Iterator[Found]:
 def _repair(index: Index, *, safe: bool) -> Repair | None:
     """https in the place of http; nothing where the text is not there as it is, or a port belongs to http."""
     span = index.url_span
-    if span is None or not span.text.lower().startswith("http://") or index.url[7:].partition("/")[0].count(":"):
+    if span is None or not span.text.lower().startswith("http://") or port(index.url) != 80:
         return None
     scheme = Span(span.source, span.start, span.start + len("http"))
     return Repair("ask it over https", (Edit(scheme, "https"),), safe=safe)

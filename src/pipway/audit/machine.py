@@ -1,0 +1,69 @@
+"""This machine's own configuration, for `--machine`: every file that a client reads here, and the environment.
+
+`cli/audit.py` calls it with the surroundings that `clients` knows. It reads and never runs a program.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from pipway.audit.collect import collectors
+from pipway.audit.collect.variable_options import of_variable
+from pipway.audit.facts import Fact, Project, Source, Span, Variable, Where
+from pipway.audit.run import collected
+from pipway.audit.walk import Tree, load
+from pipway.clients.base import Surroundings
+from pipway.clients.ordinary_files import is_file
+from pipway.clients.registry import CLIENTS
+
+_LONGEST = 32_768  # characters of a variable
+_OURS = re.compile(
+    r"(?i)(?:PIP|UV|POETRY|PDM|PIPENV|HATCH|CONDA|PIXI|TWINE|FLIT|SETUPTOOLS|SAFE_CHAIN)_\w+|\w*_?PROXY|NETRC|\w*CA_BUNDLE|"
+    r"SSL_\w+|PYTHONHTTPSVERIFY|GIT_SSL_\w+|VIRTUAL_ENV"
+)
+
+
+def collect(surroundings: Surroundings) -> Project:
+    """What the clients of this machine are told, by files and by variables."""
+    sources: list[Source] = []
+    facts: list[Fact] = []
+    for path in dict.fromkeys(_files(surroundings)):
+        found = load(path)
+        if found is None:
+            continue
+        pure = PurePosixPath(path.as_posix())
+        for collector in collectors():
+            if collector.matches(pure, ""):
+                source = Source(pure.as_posix(), found[0], collector.KIND, Where.MACHINE, mode=found[1])
+                sources.append(source)
+                facts += collected(collector, source, Tree(path.parent))
+    for name, value in sorted(surroundings.environ.items()):
+        if _OURS.fullmatch(name) and len(value) <= _LONGEST:
+            source = Source(name, value, "environment", Where.MACHINE)
+            sources.append(source)
+            facts += _variable(name, value, source)
+    return Project(tuple(sources), tuple(facts))
+
+
+def _files(surroundings: Surroundings) -> Iterator[Path]:
+    """Those of clients that are there, but a project's; and logins."""
+    for client in CLIENTS.values():
+        for file in client.files(surroundings):
+            if file.scope != "project" and file.layer != "project" and is_file(file.path):
+                yield file.path
+    for name in (".netrc", "_netrc", ".pypirc", ".pip.conf", ".condarc", ".pydistutils.cfg"):
+        if is_file(surroundings.home / name):
+            yield surroundings.home / name
+
+
+def _variable(name: str, value: str, source: Source) -> Iterable[Fact]:
+    whole = Span(source, 0, len(value))
+    variable = Variable(name, value, whole, whole, how="process")
+    return [variable, *of_variable(variable)]
+
+
+def joined(one: Project, other: Project) -> Project:
+    """A repository and the machine it is used on."""
+    return Project((*one.sources, *other.sources), (*one.facts, *other.facts), one.organisation, one.today)

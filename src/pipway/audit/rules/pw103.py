@@ -1,0 +1,47 @@
+"""A trusted host that nothing asks.
+
+What
+----
+`trusted-host` names a host, indexes are configured, and none of them nor any lock or link is there.
+
+Why
+---
+It does nothing today. It is left from an index that has moved, and opens the way when somebody names that host again.
+
+Bad
+---
+    [global]
+    index-url = https://nexus.corp/repository/pypi/simple/
+    trusted-host = old-mirror.corp
+
+Good
+----
+    [global]
+    index-url = https://nexus.corp/repository/pypi/simple/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Found, Repair, Rule
+from pipway.audit.edits import removal
+from pipway.audit.facts import Project
+from pipway.audit.hosts import is_loopback, named, trusts, useless
+from pipway.findings import Severity
+
+RULE = Rule("PW103", "useless-trusted-host", "Trusted host that no index uses", Severity.LOW)
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Every trusted host that `hosts.useless` knows of."""
+    for option in trusts(project):
+        name = named(option.value)
+        if name and not is_loopback(name) and useless(option, project):
+            yield Found(
+                option.span,
+                f"no index is at {name}, which is trusted without a certificate",
+                consequence=f"{option.tool} does nothing with it, until somebody names that host",
+                advice="delete it",
+                repair=Repair(f"delete the trust in {name}", removal(option.span), safe=True),
+            )

@@ -1,0 +1,122 @@
+"""Comments that say a finding is known: `# pipway: ignore[PW201] until=2027-03-01 reason`, in any comment syntax.
+
+They hold for their own line, or, on a line of their own, for the next one. `run` takes the findings they name away;
+PW001, PW002 and PW003 are about comments that are over, that do nothing, or that nobody understands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from pipway.audit.base import Edit, Found, Repair
+from pipway.audit.facts import Project, Source, Span
+
+_SIGN = "pipway:"
+_COMMENT = re.compile(
+    r"(?im)(?P<sign>\#+|//+|;+|--+|/\*+|<!--+|%|(?<![^\s@])rem\b)[ \t]*pipway:[ \t]*ignore"
+    r"(?:\[(?P<rules>[^\]\n]{0,400})\])?(?P<rest>[^\n]{0,2000})"
+)
+_UNTIL = re.compile(r"(?<!\S)until=(\S*)")
+_ENDS = re.compile(r"\s*(?:\*+/|--+>|\\n\",?|\",?)?\s*$")
+_RULE = re.compile(r"PW\d{3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """One comment."""
+
+    span: Span  #: from its sign to the end of its line
+    rules: tuple[str, ...]
+    line: int  #: that it holds for
+    alone: bool  #: nothing else stands in its line
+    until: date | None = None
+    reason: str = ""
+    mistake: str = ""  #: why it is not understood
+
+    def covers(self, found: Found, rule: str, today: date) -> bool:
+        """Whether it takes this finding away. A comment within a statement of several lines counts, too."""
+        if self.mistake or rule not in self.rules or (self.until is not None and self.until < today):
+            return False
+        span = found.span
+        if span.source.path != self.span.source.path:
+            return False
+        first, last = span.place.line or 1, span.source.place(max(span.start, span.end - 1)).line or 1
+        return first <= self.line <= last
+
+
+def suppressions(project: Project) -> list[Suppression]:
+    """All of them, each file once."""
+    files = {source.path: source for source in project.sources}
+    return [found for source in files.values() if _SIGN in source.text.lower() for found in _in(source)]
+
+
+def _in(source: Source) -> Iterator[Suppression]:
+    waiting: list[Suppression] = []
+    end = 0
+    for match in _COMMENT.finditer(source.text):
+        line = source.place(match.start()).line or 1
+        begin = source.text.rfind("\n", 0, match.start()) + 1
+        alone = not source.text[begin : match.start()].strip(' \t"')
+        rest = _ENDS.sub("", match["rest"])
+        until, mistake = _until(rest)
+        names = tuple(name.strip().upper() for name in (match["rules"] or "").split(",") if name.strip())
+        if not names:
+            mistake = "it names no rule"
+        elif wrong := [name for name in names if not _RULE.fullmatch(name)]:
+            mistake = f"{wrong[0][:40]} is no rule's id"
+        span = Span(source, match.start(), match.start() + len(match[0].rstrip()))
+        reason = _UNTIL.sub("", rest).strip(" \t:-")
+        found = Suppression(span, names, line, alone, until, reason, mistake)
+        if not alone:
+            yield found
+            continue
+        waiting.append(found)
+        end = match.end()
+        following = source.text[end + 1 :].lstrip(" \t")
+        if _COMMENT.match(following.split("\n", 1)[0]) and waiting:
+            continue
+        yield from (_moved(each, line + 1) for each in waiting)
+        waiting = []
+    yield from (_moved(each, (source.place(end).line or 1) + 1) for each in waiting)
+
+
+def _moved(found: Suppression, line: int) -> Suppression:
+    return Suppression(found.span, found.rules, line, True, found.until, found.reason, found.mistake)
+
+
+def _until(rest: str) -> tuple[date | None, str]:
+    said = _UNTIL.search(rest)
+    if said is None:
+        return None, ""
+    try:
+        return date.fromisoformat(said[1].rstrip(".,;:")), ""
+    except ValueError:
+        return None, "until= wants a date like 2027-03-01"
+
+
+def removal(suppression: Suppression) -> Repair:
+    """The comment goes, and with it a line that holds nothing else. JSON's lines stay: a comma may belong to them."""
+    text, span = suppression.span.source.text, suppression.span
+    begin = text.rfind("\n", 0, span.start) + 1
+    end = text.find("\n", span.end)
+    end = len(text) if end < 0 else end
+    if suppression.alone and not text[begin : span.start].strip():
+        where = Span(span.source, begin, min(end + 1, len(text)))
+    else:
+        start = begin + len(text[begin : span.start].rstrip(" \t"))
+        where = Span(span.source, start, span.start + len(text[span.start : end].rstrip("\r")))
+    edits = () if '"' in text[begin : span.start] or "*/" in where.text or "-->" in where.text else (Edit(where, ""),)
+    return Repair("remove the comment", edits, safe=True)
+
+
+def unused(every: Iterable[Suppression], used: set[int], ran: Iterable[str], today: date) -> Iterator[Suppression]:
+    """Comments that took nothing away although all rules they name were asked; what is over is PW001's."""
+    asked = set(ran)
+    for suppression in every:
+        over = suppression.until is not None and suppression.until < today
+        if id(suppression) in used or over or suppression.mistake or not set(suppression.rules) <= asked:
+            continue
+        yield suppression

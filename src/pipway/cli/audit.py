@@ -1,0 +1,301 @@
+"""`pipway audit [PATH…]`: insecure and fragile index configuration of a repository or this machine, with its fixes.
+
+Exit codes: 0 clean, 1 findings, 2 usage, 3 pipway's own failure, 4 nothing to audit. It asks no network, and writes
+only with --fix, --unsafe-fixes and --write-baseline.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipway.errors import PipwayError, UsageError
+
+if TYPE_CHECKING:
+    from pipway.audit.base import Persona
+    from pipway.audit.configuration import Configuration
+    from pipway.audit.facts import Project
+    from pipway.audit.report import Report
+    from pipway.audit.rules import Explained
+    from pipway.audit.run import Checked, Result
+    from pipway.findings import Severity
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+FORMATS = "text, concise, json, sarif, github, gitlab or junit"
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What the command line says."""
+
+    paths: Sequence[Path]
+    format: str
+    fail_on: str | None
+    persona: str | None
+    ignore: Sequence[str]
+    only: Sequence[str]
+    config: Path | None
+    baseline: Path | None
+    write_baseline: Path | None
+    machine: bool
+    follow: bool
+    fix: bool
+    unsafe: bool
+    diff: bool
+    exit_zero: bool
+
+
+@app.command()
+def audit(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders and files; the current folder by default.")
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help=f"Write {FORMATS}.")] = "text",
+    fail_on: Annotated[
+        str | None,
+        typer.Option(metavar="SEVERITY", help="Leave with 1 from this severity on: info, low (default) to critical."),
+    ] = None,
+    persona: Annotated[
+        str | None, typer.Option(metavar="PERSONA", help="regular (default), or pedantic: what may be intended, too.")
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option(metavar="RULE", help="Do not ask this rule; repeatable.")] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="RULE", help="Ask only this rule; repeatable.")] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what is safe to mend.")] = False,
+    unsafe_fixes: Annotated[
+        bool, typer.Option("--unsafe-fixes", help="Mend also what may change what is installed.")
+    ] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what would be mended, and write nothing.")] = False,
+    baseline: Annotated[Path | None, typer.Option(metavar="FILE", help="Leave out what this file lists.")] = None,
+    write_baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="List all findings of now in this file, and leave with 0.")
+    ] = None,
+    machine: Annotated[
+        bool, typer.Option("--machine", help="Audit this machine's clients; with PATH, both together.")
+    ] = False,
+    explain: Annotated[str | None, typer.Option(metavar="RULE", help="Show a rule's documentation.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Read this in the place of the folder's configuration.")
+    ] = None,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Read through links that lead out of the folder, too.")
+    ] = False,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Leave with 0 whatever is found.")] = False,
+) -> None:
+    """Find insecure and fragile index configuration, and mend it."""
+    wanted = Wanted(
+        paths or (), format_, fail_on, persona, ignore or (), only or (), config, baseline, write_baseline,
+        machine, follow_links, fix, unsafe_fixes, diff, exit_zero,
+    )  # fmt: skip
+    try:
+        code = _explain(explain) if explain is not None else _audit(wanted)
+    except PipwayError:
+        raise
+    except Exception as error:
+        if context.obj is not None and context.obj.debug:
+            raise
+        from pipway.cli.render import show_unexpected
+
+        show_unexpected(error)
+        code = 3
+    raise typer.Exit(code)
+
+
+def _audit(wanted: Wanted) -> int:
+    from pipway.audit import formats
+    from pipway.audit.run import check
+    from pipway.findings import Severity
+
+    if wanted.format not in formats.NAMES:
+        raise UsageError("unknown-format", f"there is no format {wanted.format}", fix=f"--format {FORMATS}")
+    root, below, configuration = _place(wanted)
+    persona, fail_on = _strictness(wanted, configuration)
+    project, skipped = _collected(wanted, root, below, configuration)
+    if not project.sources:
+        _say(["nothing to audit: there is no file here that configures an installer", *map(_skipped, skipped)])
+        return 4
+    checked = check(project, _rules(wanted), persona=persona, configuration=configuration)
+    if wanted.fix or wanted.unsafe or wanted.diff:
+        done = _mend(checked.results, root, wanted)
+        if wanted.diff:
+            return done
+        project, skipped = _collected(wanted, root, below, configuration)
+        checked = check(project, _rules(wanted), persona=persona, configuration=configuration)
+    report = _report(checked, project, skipped, wanted)
+    if wanted.write_baseline is not None:
+        return _keep(report, wanted.write_baseline)
+    _show(report, wanted.format)
+    worst = report.worst()
+    return int(worst is not None and worst >= (fail_on or Severity.LOW) and not wanted.exit_zero)
+
+
+def _strictness(wanted: Wanted, configuration: Configuration) -> tuple[Persona, Severity | None]:
+    from pipway.audit.base import Persona
+    from pipway.audit.configuration import severity
+
+    persona = configuration.persona or Persona.REGULAR
+    if wanted.persona is not None:
+        if wanted.persona not in {each.value for each in Persona}:
+            raise UsageError("unknown-persona", f"there is no persona {wanted.persona}", fix="regular or pedantic")
+        persona = Persona(wanted.persona)
+    given = configuration.fail_on if wanted.fail_on is None else severity(wanted.fail_on, f"--fail-on {wanted.fail_on}")
+    return persona, given
+
+
+def _place(wanted: Wanted) -> tuple[Path, list[str], Configuration]:
+    """The folder that paths are relative to, what is looked at below it, and the configuration that holds there."""
+    from pipway.audit import configuration
+
+    here = Path.cwd()
+    paths = [Path(os.path.normpath(here / path)) for path in wanted.paths or [here]]
+    for path in paths:
+        if not path.exists():
+            raise UsageError("no-such-path", f"{path} is not there")
+    if len(paths) == 1 and paths[0].is_dir():
+        root = paths[0]
+    elif all(path.is_relative_to(here) for path in paths):
+        root = here
+    else:
+        root = Path(os.path.commonpath([path if path.is_dir() else path.parent for path in paths]))
+    below = ["" if path == root else path.relative_to(root).as_posix() for path in paths]
+    said = configuration.found(root) if wanted.config is None else configuration.read(wanted.config)
+    return root, below, said
+
+
+def _collected(
+    wanted: Wanted, root: Path, below: Sequence[str], configuration: Configuration
+) -> tuple[Project, tuple[str, ...]]:
+    from datetime import UTC, datetime
+
+    from pipway.audit.facts import Project
+    from pipway.audit.run import collect
+    from pipway.audit.walk import Tree
+
+    today = datetime.now(UTC).date()
+    project = Project((), (), configuration.organisation, today)
+    tree = Tree(root, follow=wanted.follow)
+    if wanted.paths or not wanted.machine:
+        project = collect(tree, below, configuration=configuration, today=today)
+    if wanted.machine:
+        from pipway.audit import machine
+        from pipway.clients.here import here
+
+        project = machine.joined(project, machine.collect(here(os.environ)))
+    return project, tuple(tree.skipped)
+
+
+def _rules(wanted: Wanted) -> dict[str, Explained]:
+    from pipway.audit.rules import rules
+
+    every = rules()
+    for name in (*wanted.ignore, *wanted.only):
+        if name.upper() not in every:
+            raise UsageError("unknown-rule", f"there is no rule {name}", fix="pipway audit --explain all lists them")
+    only, ignored = {name.upper() for name in wanted.only}, {name.upper() for name in wanted.ignore}
+    return {name: each for name, each in every.items() if name not in ignored and (not only or name in only)}
+
+
+def _mend(results: Sequence[Result], root: Path, wanted: Wanted) -> int:
+    """Write what fixes make of the files, or show it. The machine's own files are `pipway configure`'s to change."""
+    from pipway.audit.facts import Where
+    from pipway.audit.repair import mended, write
+
+    inside = [result.found for result in results if result.source.where is not Where.MACHINE]
+    changed = mended(inside, unsafe=wanted.unsafe)
+    if wanted.diff:
+        from pipway.clients.base import Change
+        from pipway.clients.diff import diff
+
+        before_after = [(each.source.path, each.source.text, each.after) for each in changed]
+        print(diff(Change(Path(path), _raw(old), _raw(new)) for path, old, new in before_after), end="")
+        return int(bool(changed) and not wanted.exit_zero)
+    titles = {each.source.path: ", ".join(each.titles) for each in changed}
+    for done in write(root, changed, follow=wanted.follow):
+        _say(
+            [f"not mended: {done.path}: {done.why_not}" if done.why_not else f"mended {done.path}: {titles[done.path]}"]
+        )
+    return 0
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _report(checked: Checked, project: Project, skipped: tuple[str, ...], wanted: Wanted) -> Report:
+    from pipway import __version__
+    from pipway.audit import baseline
+    from pipway.audit.report import Report, entries
+
+    shown = entries(checked.results, project)
+    known = baseline.read(wanted.baseline) if wanted.baseline is not None else frozenset()
+    new = tuple(entry for entry in shown if entry.fingerprint not in known)
+    files = len({source.path for source in project.sources})
+    return Report(
+        new,
+        files,
+        len(checked.suppressed),
+        len(shown) - len(new),
+        tuple(map(_clean, skipped)),
+        tool_version=__version__,
+    )
+
+
+def _clean(text: str) -> str:
+    from pipway.clients.diff import hide
+
+    return hide(text)
+
+
+def _keep(report: Report, path: Path) -> int:
+    from pipway.audit.baseline import written
+
+    rows = [(entry.fingerprint, entry.rule, entry.at.path) for entry in report.findings]
+    try:
+        path.write_text(written(rows), encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise UsageError("cannot-write", f"{path} cannot be written", why=error.strerror or "") from None
+    _say([f"{len(rows)} findings written to {path}"])
+    return 0
+
+
+def _show(report: Report, name: str) -> None:
+    from pipway.audit import formats
+    from pipway.audit.formats import text
+
+    colour = name == "text" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    shown = text.write(report, colour=True) if colour else formats.write(name, report)
+    sys.stdout.write(shown.encode(sys.stdout.encoding or "utf-8", "replace").decode(sys.stdout.encoding or "utf-8"))
+
+
+def _skipped(text: str) -> str:
+    return f"not looked at: {_clean(text)}"
+
+
+def _say(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def _explain(name: str) -> int:
+    from pipway.audit.rules import rules
+
+    if name.lower() == "all":
+        for each in rules().values():
+            print(f"{each.rule.id}  {each.rule.severity.name.lower():8}  {each.rule.title} [{each.rule.name}]")
+        return 0
+    by_name = {each.rule.name: each for each in rules().values()}
+    found = rules().get(name.upper()) or by_name.get(name.lower())
+    if found is None:
+        raise UsageError("unknown-rule", f"there is no rule {name}", fix="pipway audit --explain all lists them")
+    rule = found.rule
+    print(f"{rule.id} {rule.title} [{rule.name}], {rule.severity.name.lower()}\n\n{found.doc}")
+    for reference in rule.references:
+        print(f"see {reference}")
+    return 0

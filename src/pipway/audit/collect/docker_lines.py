@@ -46,6 +46,7 @@ def instructions(source: Source) -> Iterator[Instruction]:
     lines = _lines(source.text)
     escape = _escape(source.text, lines)
     at = count = 0
+    missing: set[str] = set()  # here-documents that nothing ends
     while at < len(lines) and count < MOST:
         start, end = lines[at]
         line = source.text[start:end].strip()
@@ -57,7 +58,7 @@ def instructions(source: Source) -> Iterator[Instruction]:
         if found is None:
             continue
         if found.name in _WITH_HEREDOC:
-            at = _heredocs(source, lines, at, found)
+            at = _heredocs(source, lines, at, found, missing)
         count += 1
         yield found
 
@@ -115,8 +116,10 @@ def _instruction(text: Text) -> Instruction | None:
     return Instruction(found.group(1).upper(), tuple(flags), rest, whole.start, whole.end)
 
 
-def _heredocs(source: Source, lines: list[tuple[int, int]], at: int, found: Instruction) -> int:
+def _heredocs(source: Source, lines: list[tuple[int, int]], at: int, found: Instruction, missing: set[str]) -> int:
     for place, marker in enumerate(_HEREDOC.finditer(found.rest.text)):
+        if marker.group(3) in missing:
+            break
         end = at
         while end < len(lines):
             start, stop = lines[end]
@@ -125,6 +128,7 @@ def _heredocs(source: Source, lines: list[tuple[int, int]], at: int, found: Inst
                 break
             end += 1
         if end >= len(lines) or place > 20:
+            missing.add(marker.group(3))
             break
         body = Text.piece(source, lines[at][0], lines[end][0]) if end > at else Text.piece(source, 0, 0)
         found.heredocs.append(Heredoc(marker.group(3), body, lines[end][1]))

@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import typer
 
 from pipway import errors
+from pipway.audit.report import Report
+from pipway.audit.rules import rules
 from pipway.cli import VERBS, program
 from pipway.dial.base import Target
 from pipway.dial.route import no_proxy
@@ -44,6 +47,8 @@ def pages() -> dict[Path, str]:
         reference / "no-proxy.md": no_proxy_page(),
         reference / "causes.md": causes_page(),
         reference / "failures.md": failures_page(),
+        reference / "audit-rules.md": audit_rules_page(),
+        reference / "audit.schema.json": audit_schema(),
         architecture: TABLE.sub(lambda _: files_table(), architecture.read_text(encoding="utf-8")),
     }
 
@@ -85,6 +90,38 @@ def failures_page() -> str:
         cause = f"[{seen['cause']}](causes.md#{_anchor(catalogue()[seen['cause']].title)})"
         lines.append(f"| {_cell(seen['title'])} | {seen['client']}: {says} | {cause} | {fix} |")
     return "\n".join(lines) + "\n"
+
+
+def audit_rules_page() -> str:
+    """A table of all rules, and a section per rule from its module's docstring."""
+    lines = [
+        f"{NOTE}\n# Audit rules\n",
+        "What `pipway audit` finds; `pipway audit --explain PW201` shows one of them. A severity may differ with what "
+        "stands around a finding. Fix: whether `--fix` or only `--unsafe-fixes` mends it, where it can be mended.\n",
+        "| Rule | Name | What it finds | Severity | Fix |\n|---|---|---|---|---|",
+    ]
+    for each in rules().values():
+        rule = each.rule
+        cases = sorted((ROOT / "tests" / "audit" / "cases" / rule.id).glob("*.case"))
+        texts = [case.read_text(encoding="utf-8") for case in cases]
+        fix = " or ".join(kind for kind in ("safe", "unsafe") if any(f"# fix: {kind}\n" in text for text in texts))
+        link = f"[{rule.id}](#{_anchor(f'{rule.id} {rule.title}')})"
+        lines.append(f"| {link} | `{rule.name}` | {_cell(rule.title)} | {rule.severity.name.lower()} | {fix} |")
+    for each in rules().values():
+        lines += [f"\n## {each.rule.id} {each.rule.title}\n", f"`{each.rule.name}`, {each.rule.severity.name.lower()}\n"]
+        lines += [each.markdown(), ""]
+        lines += [f"References: {'; '.join(each.rule.references)}.\n"] if each.rule.references else []
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def audit_schema() -> str:
+    """What `pipway audit --format json` writes, as JSON Schema 2020-12."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Report)}
+    schema["$defs"]["Entry"]["properties"]["rule"]["enum"] = list(rules())
+    for each in schema["$defs"].values():
+        each["required"] = list(each["properties"])  # a program may count on every key
+        each["description"] = each.get("description", "").split("\n")[0]
+    return json.dumps(schema, indent=2) + "\n"
 
 
 def _capitals(text: str) -> str:

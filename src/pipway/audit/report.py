@@ -196,12 +196,13 @@ def snippet(span: Span, veil: Hide) -> Snippet:
     start, stop = span.start - begin, min(max(span.end, span.start + 1) - begin, len(line))
     stop = start + len(line[start:stop].rstrip()) or start
     shown = veil(line)
-    first, last = _moved(start, line, shown), _moved(max(stop, start), line, shown)
+    first, last = _moved(start, line, shown), _moved(max(stop, start), line, shown, ending=True)
     return _window(Snippet(shown, first, max(last, first + 1)))
 
 
-def _moved(place: int, line: str, shown: str) -> int:
-    """Where a place of `line` is in what is shown of it: counted from the end that is the same in both."""
+def _moved(place: int, line: str, shown: str, *, ending: bool = False) -> int:
+    """Where a place of `line` is in what is shown of it: counted from the end that is the same in both. Within what is
+    hidden that is its beginning, or its end."""
     if line == shown:
         return place
     most = min(len(line), len(shown))
@@ -209,7 +210,9 @@ def _moved(place: int, line: str, shown: str) -> int:
     if place <= same:
         return place
     tail = next((at for at in range(most - same) if line[-1 - at] != shown[-1 - at]), most - same)
-    return len(shown) - (len(line) - place) if len(line) - place <= tail else len(shown) - tail
+    if len(line) - place <= tail:
+        return len(shown) - (len(line) - place)
+    return len(shown) - tail if ending else same
 
 
 def _window(whole: Snippet) -> Snippet:

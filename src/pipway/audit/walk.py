@@ -113,7 +113,10 @@ class Tree:
             if path and not os.path.isdir(self.root / path):  # noqa: PTH112 - a link that loops is no folder
                 yield path
             else:
-                yield from self._walk(path, self._above(path), 0, budget, set())
+                above = self._above(path)
+                whole = self._prefix + path
+                named = bool(whole) and self._is_ignored(path, above, folder=True)
+                yield from self._walk(path, () if named else above, 0, budget, set())
 
     def _inside(self, name: str) -> str | None:
         """The real path, None when a link leads out of the root."""
@@ -196,7 +199,7 @@ class Tree:
         """gitignore(5): the last pattern that matches decides, those of inner folders after those of outer ones."""
         if not ignored or path in (self._tracked_folders if folder else self.tracked):
             return False
-        whole = self._prefix + path + ("/" if folder else "")
+        whole = (self._prefix + path).rstrip("/") + ("/" if folder else "")
         for each in reversed(ignored):
             verdict = each.spec.check_file(whole[len(each.folder) :]).include
             if verdict is not None:

@@ -54,7 +54,8 @@ def test_broken_files_are_a_note_or_nothing(text: str) -> None:
 
 def test_names() -> None:
     assert conda.matches(PurePosixPath("envs/environment-dev.yaml"), "name: x\ndependencies:\n")
-    assert not conda.matches(PurePosixPath("environment.yml"), "apiVersion: v1\n")
+    assert not conda.matches(PurePosixPath("compose.yml"), "")
+    assert collected(conda, "apiVersion: v1\n", "environment.yml") == []
 
 
 @given(st.text(alphabet=st.sampled_from(list("ab:- \n\"'[]{}&*!|>#?,%@\t"))))

@@ -27,14 +27,18 @@ _TRUTHS = frozenset({"true", "yes", "on", "1", "false", "no", "off", "0"})
 
 
 def matches(path: PurePosixPath, head: str) -> bool:
-    """.condarc by its name; environments by name and by what they say."""
-    if path.name in (".condarc", "condarc", ".mambarc") or path.parent.name == "condarc.d":
-        return True
-    return bool(_ENVIRONMENT.search(path.name)) and bool(_DEPENDENCIES.search(head))
+    """.condarc and environment.yml by their names; what an environment.yml says else is looked at by nobody."""
+    return _is_condarc(path) or bool(_ENVIRONMENT.search(path.name))
+
+
+def _is_condarc(path: PurePosixPath) -> bool:
+    return path.name in (".condarc", "condarc", ".mambarc") or path.parent.name == "condarc.d"
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     """What the file says."""
+    if not _is_condarc(PurePosixPath(source.path)) and not _DEPENDENCIES.search(source.text):
+        return
     try:
         root = _composed(source.text)
     except _Unreadable as error:
@@ -92,7 +96,7 @@ def _inner(source: Source, node: ScalarNode) -> Span:
 
 def _whole(source: Source, key: Node, value: Node) -> Span:
     start = key.start_mark.index
-    end = len(source.text[: value.end_mark.index].rstrip())
+    end = start + len(source.text[start : value.end_mark.index].rstrip())
     return Span(source, start, max(end, key.end_mark.index))
 
 

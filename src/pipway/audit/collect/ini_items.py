@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pipway.audit.facts import Note, Source, Span
 from pipway.clients.ini import Ini, Item, Kind, Part, Problem, plain
@@ -74,10 +75,14 @@ class IniText:
 
     def header(self, section: str) -> Span:
         """Where a section begins."""
+        return self._headers.get(section, Span(self.source, 0, 0))
+
+    @cached_property
+    def _headers(self) -> dict[str, Span]:
+        found: dict[str, Span] = {}
         for match in _HEADER.finditer(self.source.text):
-            if match[1] == section:
-                return Span(self.source, match.start(1) - 1, match.end(1) + 1)
-        return Span(self.source, 0, 0)
+            found.setdefault(match[1], Span(self.source, match.start(1) - 1, match.end(1) + 1))
+        return found
 
     def notes(self) -> Iterator[Note]:
         """What configparser would stop at."""

@@ -20,6 +20,8 @@ _NAMES = frozenset({"uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.
 _PIXI_PACKAGE = re.compile(r"^(?:-| {2}-) (?:kind: )?(conda|pypi)(?:: (\S+))?[^\n]*$", re.MULTILINE)
 _PIXI_KEY = re.compile(r"^[ -]+(name|version|sha256|md5|url|path): ['\"]?([^\s'\"]+)", re.MULTILINE)
 _PIXI_INDEX = re.compile(r"^ +indexes:\n((?: *- \S+\n)+)", re.MULTILINE)
+_NEAR = 20_000  # characters within which a value stands behind its key
+_MISSES = 100  # names written in a way that is not looked for
 _GIT = ("git", "hg", "svn", "bzr")
 
 
@@ -49,14 +51,15 @@ def _pipfile(source: Source) -> Iterator[Fact]:
         yield Note("unreadable", Span(source, 0, 0), "it is no lock", {"format": "JSON"})
         return
     sources = _sources(source, document.get("_meta"))
-    at = 0
+    at = misses = 0
     for category, packages in document.items():
         if category == "_meta" or not isinstance(packages, dict):
             continue
         at = max(at, source.text.find(json.dumps(category), at))
         for name, said in packages.items():
             written = json.dumps(name)
-            found = source.text.find(f"{written}:", at)
+            found = source.text.find(f"{written}:", at) if misses < _MISSES else -1
+            misses += found < 0
             at = found if found >= 0 else at
             span = Span(source, at, at + len(written)) if found >= 0 else Span(source, at, at)
             yield _of_pipfile(source, name, said if isinstance(said, dict) else {}, span, sources)
@@ -73,7 +76,7 @@ def _sources(source: Source, meta: Any) -> dict[str, tuple[str, Span | None]]:
 
 
 def _after(source: Source, text: str, at: int) -> Span | None:
-    place = source.text.find(text, at) if text else -1
+    place = source.text.find(text, at, at + _NEAR) if text else -1
     return Span(source, place, place + len(text)) if place >= 0 else None
 
 

@@ -18,7 +18,8 @@ KIND = "pip.conf"
 _NAMES = frozenset({"pip.conf", "pip.ini", ".pip.conf", ".piprc", ".pip.ini"})
 _SECTIONS = frozenset({"global", ":env:", *COMMANDS})
 #: pip takes it in any spelling; -v and -q are counted
-_CLOSE = 0.8
+_CLOSE = 0.8  # of the letters of a key and the one that was meant
+_MOST = 500  # sections, and keys; pip has 150 of these
 
 
 def matches(path: PurePosixPath, head: str) -> bool:
@@ -35,10 +36,10 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     if source.text.startswith("\ufeff"):
         yield Note("encoding", Span(source, 0, 1), "a byte order mark")
     yield from file.notes()
-    for section in file.ini.sections:
+    for section in file.ini.sections[:_MOST]:
         if section not in _SECTIONS:
             yield Note("unknown-section", file.header(section), section, _near(section, _SECTIONS))
-    for item in file.ini.items:
+    for item in file.ini.items[:_MOST]:
         yield from _item(file, item, layer)
 
 

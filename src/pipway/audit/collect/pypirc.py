@@ -13,6 +13,7 @@ KIND = ".pypirc"
 
 _SECRETS = frozenset({"password", "token", "username"})
 _USUAL = ("pypi", "testpypi")
+_MOST = 200  # sections
 
 
 def matches(path: PurePosixPath, head: str) -> bool:
@@ -26,7 +27,7 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     yield from file.notes()
     listed = file.ini.find("distutils", "index-servers")
     servers = {word for word, _ in file.words(listed)} if listed else {*_USUAL}
-    for section in file.ini.sections:
+    for section in file.ini.sections[:_MOST]:
         if section not in {"distutils", "server-login", *servers}:
             yield Note("wrong-section", file.header(section), section)
         if section != "distutils":

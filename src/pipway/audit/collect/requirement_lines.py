@@ -16,7 +16,7 @@ from pipway.audit.facts import Required, Source, Span
 
 LONGEST = 1 << 16  #: characters of one line; more is no requirement
 _LINE = re.compile(r"[^\n]*\n?")
-_COMMENT = re.compile(r"(?:^|\s+)#.*$", re.DOTALL)
+_COMMENT = re.compile(r"(?:^|(?<=\s))#")
 _COMMENT_LINE = re.compile(r"\s*#")
 _OPTIONS = re.compile(r"(?:^|(?<=\s))--?[A-Za-z]")
 _WORD = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\]|["'\\])+""", re.DOTALL)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate, islice
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
@@ -23,6 +25,7 @@ _REQUIREMENTS = frozenset({"install_requires", "setup_requires", "tests_require"
 _LISTS = frozenset({*_REQUIREMENTS, "extras_require", "dependency_links", "classifiers"})
 _ROLES: Mapping[str, str] = MappingProxyType({"index-url": "primary", "find-links": "find-links"})
 _MOST = 5000  # elements of a list
+_MOST_CALLS = 10  # of setup()
 
 
 def matches(path: PurePosixPath, head: str) -> bool:
@@ -103,9 +106,9 @@ def _setup_py(source: Source) -> Iterator[Fact]:
         yield Note("unreadable", Span(source, 0, 0), "it is no Python", {"format": "Python"})
         return
     script = _Script(source, tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _called(node.func) == "setup":
-            yield from script.call(node)
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node.func) == "setup")
+    for node in islice(calls, _MOST_CALLS):
+        yield from script.call(node)
 
 
 def _called(node: ast.expr) -> str:
@@ -122,6 +125,8 @@ class _Script:
         self._starts = [self._shift]
         for match in re.finditer(r"\r\n|\r|\n", text):
             self._starts.append(self._shift + match.end())
+        self._ascii = text.isascii()
+        self._columns: dict[int, list[int]] = {}  # of a line: where each character begins, in bytes
         self._assigned: dict[str, ast.expr] = {}
         for node in tree.body:
             for target in node.targets if isinstance(node, ast.Assign) else ():
@@ -183,7 +188,10 @@ class _Script:
         if line > len(self._starts):
             return len(self._source.text)
         start = self._starts[line - 1]
-        text = self._source.text[start : start + column]
-        if not text.isascii():
-            text = text.encode("utf-8", "replace")[:column].decode("utf-8", "ignore")
-        return start + len(text)
+        if self._ascii:
+            return start + column
+        if line not in self._columns:
+            end = self._starts[line] if line < len(self._starts) else len(self._source.text)
+            widths = (len(sign.encode("utf-8", "replace")) for sign in self._source.text[start:end])
+            self._columns[line] = [0, *accumulate(widths)]
+        return start + bisect_left(self._columns[line], column)

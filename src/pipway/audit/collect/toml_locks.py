@@ -30,9 +30,10 @@ _PART = re.compile(
     r"\n\[+[ \t]*packages[ \t]*\.[ \t]*(wheels|sdist|archive|vcs|directory|attestation-identities)[ \t]*\]+"
 )
 _PART_HASHES = re.compile(r"\n\[+[ \t]*packages\.[a-z-]+\.hashes[ \t]*\]+")
-_FILES_OF = re.compile(r"""^["']?([A-Za-z0-9._-]+)(?:\[[^\]\n]*\])?(?: [^"'\n]*)?["']?[ \t]*=[ \t]*\[""", re.MULTILINE)
-_ADDRESS = re.compile(r"""["']([^"'\n]*(?:://|\\u00|\\U0000)[^"'\n]*)["']""")
-_TEXTS = re.compile(r'\n(?:description|summary|marker) = "[^\n]*')
+_FILES_OF = re.compile(r"""^["']?([A-Za-z0-9._-]+)(?:\[[^\]\n]*\])?(?: [^"'\s]*)?["']?[ \t]*=[ \t]*\[""", re.MULTILINE)
+_STRING = re.compile(r"""\"((?:[^\"\\\n]|\\.)*)\"|'([^'\n]*)'""")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://")
+_TEXTS = re.compile(r'\n(?:description|summary|marker) = "')
 _ALGORITHMS = frozenset({"sha1", "sha224", "sha256", "sha384", "sha512", "md5", "blake2b"})
 _KINDS: Mapping[str, str] = MappingProxyType(
     {"virtual": "workspace", "directory": "path", "file": "url", "legacy": "registry", "vcs": "git", "archive": "url"}
@@ -228,14 +229,16 @@ def _others(source: Source, form: str, seen: Mapping[int, int]) -> Iterator[Fact
     text = source.text
     if text.count("://") + text.count("\\u00") + text.count("\\U0000") == sum(seen.values()):
         return
-    texts = {match.start(1): 0 for line in _TEXTS.finditer(text) for match in _ADDRESS.finditer(text, *line.span())}
-    for match in _ADDRESS.finditer(text):
-        if match.start(1) in seen or match.start(1) in texts:
+    texts = {match.end() for match in _TEXTS.finditer(text)}
+    for match in _STRING.finditer(text):
+        group = match.lastindex or 1
+        place = match.start(group)
+        if place in seen or place in texts or ("://" not in match[group] and "\\" not in match[group]):
             continue
-        url = _decoded(match[1])
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url):
-            span = Span(source, match.start(1), match.end(1))
-            yield Locked(form, "", "", span, url, span, kind="url")
+        url = _decoded(match[group]) if group == 1 else match[group]
+        if _ADDRESS.match(url):
+            span = Span(source, place, match.end(group))
+            yield Locked(form, "", "", span, url, span if span.text == url else None, kind="url")
 
 
 def _decoded(text: str) -> str:

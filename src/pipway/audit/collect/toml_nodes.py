@@ -27,6 +27,8 @@ _STRING = re.compile(
     re.DOTALL,
 )
 _OTHER = re.compile(r"[^\s,\]}#]+(?: \d[^\s,\]}#]*)?")  # a date and a time may have a space between them
+#: tomllib takes the square of the parts of a key
+_DOTTED = re.compile(r"""(?:\.[ \t]*["']?[A-Za-z0-9_-]{1,200}["']?[ \t]*){60}""")
 _AT = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
@@ -112,6 +114,9 @@ def read(source: Source) -> Node:
     shift = 1 if text.startswith("\ufeff") else 0
     if len(text) > LARGEST:
         raise Broken("it is too large")
+    deep = _DOTTED.search(text)
+    if deep is not None:
+        raise Broken("it is nested too deeply", deep.start())
     try:
         tomllib.loads(text[shift:])
     except tomllib.TOMLDecodeError as error:

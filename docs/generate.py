@@ -108,7 +108,10 @@ def audit_rules_page() -> str:
         link = f"[{rule.id}](#{_anchor(f'{rule.id} {rule.title}')})"
         lines.append(f"| {link} | `{rule.name}` | {_cell(rule.title)} | {rule.severity.name.lower()} | {fix} |")
     for each in rules().values():
-        lines += [f"\n## {each.rule.id} {each.rule.title}\n", f"`{each.rule.name}`, {each.rule.severity.name.lower()}\n"]
+        lines += [
+            f"\n## {each.rule.id} {each.rule.title}\n",
+            f"`{each.rule.name}`, {each.rule.severity.name.lower()}\n",
+        ]
         lines += [each.markdown(), ""]
         lines += [f"References: {'; '.join(each.rule.references)}.\n"] if each.rule.references else []
     return "\n".join(lines).rstrip() + "\n"

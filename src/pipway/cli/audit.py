@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipway.audit.base import Persona
     from pipway.audit.configuration import Configuration
     from pipway.audit.facts import Project
+    from pipway.audit.repair import Mended
     from pipway.audit.report import Report
     from pipway.audit.rules import Explained
     from pipway.audit.run import Checked, Result
@@ -28,7 +29,19 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
+_ROUNDS = 5  # of fixing and looking again
 FORMATS = "text, concise, json, sarif, github, gitlab or junit"
+
+
+FailOn = Annotated[
+    str | None,
+    typer.Option(metavar="SEVERITY", help="Leave with 1 from this severity on: info, low (default) to critical."),
+]
+PersonaOption = Annotated[
+    str | None, typer.Option(metavar="PERSONA", help="regular (default), or pedantic: what may be intended, too.")
+]
+Ignore = Annotated[list[str] | None, typer.Option(metavar="RULE", help="Do not ask this rule; repeatable.")]
+Only = Annotated[list[str] | None, typer.Option(metavar="RULE", help="Ask only this rule; repeatable.")]
 
 
 @dataclass(slots=True)
@@ -59,15 +72,10 @@ def audit(
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders and files; the current folder by default.")
     ] = None,
     format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help=f"Write {FORMATS}.")] = "text",
-    fail_on: Annotated[
-        str | None,
-        typer.Option(metavar="SEVERITY", help="Leave with 1 from this severity on: info, low (default) to critical."),
-    ] = None,
-    persona: Annotated[
-        str | None, typer.Option(metavar="PERSONA", help="regular (default), or pedantic: what may be intended, too.")
-    ] = None,
-    ignore: Annotated[list[str] | None, typer.Option(metavar="RULE", help="Do not ask this rule; repeatable.")] = None,
-    only: Annotated[list[str] | None, typer.Option(metavar="RULE", help="Ask only this rule; repeatable.")] = None,
+    fail_on: FailOn = None,
+    persona: PersonaOption = None,
+    ignore: Ignore = None,
+    only: Only = None,
     fix: Annotated[bool, typer.Option("--fix", help="Mend what is safe to mend.")] = False,
     unsafe_fixes: Annotated[
         bool, typer.Option("--unsafe-fixes", help="Mend also what may change what is installed.")
@@ -122,10 +130,11 @@ def _audit(wanted: Wanted) -> int:
         _say(["nothing to audit: there is no file here that configures an installer", *map(_skipped, skipped)])
         return 4
     checked = check(project, _rules(wanted), persona=persona, configuration=configuration)
-    if wanted.fix or wanted.unsafe or wanted.diff:
-        done = _mend(checked.results, root, wanted)
-        if wanted.diff:
-            return done
+    if wanted.diff:
+        return _differ(checked.results, wanted)
+    for _ in range(_ROUNDS if wanted.fix or wanted.unsafe else 0):  # edits in each other's way wait for the next
+        if not _mend(checked.results, root, wanted):
+            break
         project, skipped = _collected(wanted, root, below, configuration)
         checked = check(project, _rules(wanted), persona=persona, configuration=configuration)
     report = _report(checked, project, skipped, wanted)
@@ -202,26 +211,40 @@ def _rules(wanted: Wanted) -> dict[str, Explained]:
     return {name: each for name, each in every.items() if name not in ignored and (not only or name in only)}
 
 
-def _mend(results: Sequence[Result], root: Path, wanted: Wanted) -> int:
-    """Write what fixes make of the files, or show it. The machine's own files are `pipway configure`'s to change."""
+def _mended(results: Sequence[Result], wanted: Wanted) -> list[Mended]:
+    """The machine's own files are `pipway configure`'s to change."""
     from pipway.audit.facts import Where
-    from pipway.audit.repair import mended, write
+    from pipway.audit.repair import mended
 
     inside = [result.found for result in results if result.source.where is not Where.MACHINE]
-    changed = mended(inside, unsafe=wanted.unsafe)
-    if wanted.diff:
-        from pipway.clients.base import Change
-        from pipway.clients.diff import diff
+    return mended(inside, unsafe=wanted.unsafe)
 
-        before_after = [(each.source.path, each.source.text, each.after) for each in changed]
-        print(diff(Change(Path(path), _raw(old), _raw(new)) for path, old, new in before_after), end="")
-        return int(bool(changed) and not wanted.exit_zero)
+
+def _differ(results: Sequence[Result], wanted: Wanted) -> int:
+    from pipway.clients.base import Change
+    from pipway.clients.diff import diff
+
+    changed = _mended(results, wanted)
+    texts = [(each.source.path, each.source.text, each.after) for each in changed]
+    print(diff(Change(Path(path), _raw(old), _raw(new)) for path, old, new in texts), end="")
+    return int(bool(changed) and not wanted.exit_zero)
+
+
+def _mend(results: Sequence[Result], root: Path, wanted: Wanted) -> bool:
+    """Whether a file was written."""
+    from pipway.audit.repair import write
+    from pipway.redact import printable
+
+    changed = _mended(results, wanted)
     titles = {each.source.path: ", ".join(each.titles) for each in changed}
+    any_written = False
     for done in write(root, changed, follow=wanted.follow):
-        _say(
-            [f"not mended: {done.path}: {done.why_not}" if done.why_not else f"mended {done.path}: {titles[done.path]}"]
+        any_written |= not done.why_not
+        what = (
+            f"not mended: {done.path}: {done.why_not}" if done.why_not else f"mended {done.path}: {titles[done.path]}"
         )
-    return 0
+        _say([printable(_clean(what))])
+    return any_written
 
 
 def _raw(text: str) -> bytes:

@@ -1,0 +1,75 @@
+"""Comments that suppress, in any syntax, on any line that belongs to a finding."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from pipway.audit.base import Found
+from pipway.audit.facts import Project, Source, Span
+from pipway.audit.suppress import suppressions
+
+TODAY = date(2026, 11, 21)
+
+
+def said(text: str, path: str = "f") -> list[tuple[int, tuple[str, ...], str, str]]:
+    found = suppressions(Project((Source(path, text, ""),), ()))
+    return [(each.line, each.rules, each.reason, each.mistake) for each in found]
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# pipway: ignore[PW201] why",
+        "#pipway:ignore[pw201] why",
+        "; pipway: ignore[PW201] why",
+        "// pipway: ignore[PW201] why",
+        "/* pipway: ignore[PW201] why */",
+        "<!-- pipway: ignore[PW201] why -->",
+        "-- pipway: ignore[PW201] why",
+        "REM pipway: ignore[PW201] why",
+        '"# pipway: ignore[PW201] why\\n",',
+        "## pipway: ignore[PW201]: why",
+    ],
+)
+def test_every_comment_syntax(comment: str) -> None:
+    assert said(f"a\n{comment}\nb\n") == [(3, ("PW201",), "why", "")]
+    assert said(f"a\nb {comment}\nc\n")[0][0] == 2
+
+
+def test_several_rules_a_date_and_several_lines() -> None:
+    text = "# pipway: ignore[PW101, PW102] until=2027-01-02 a reason\n# pipway: ignore[PW201]\nx\n"
+    assert said(text) == [(3, ("PW101", "PW102"), "a reason", ""), (3, ("PW201",), "", "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("# pipway: ignore", "it names no rule"),
+        ("# pipway: ignore[] x", "it names no rule"),
+        ("# pipway: ignore[all]", "ALL is no rule's id"),
+        ("# pipway: ignore[PW101] until=tomorrow", "until= wants a date like 2027-03-01"),
+        ("# pipway: ignore[PW101] until=", "until= wants a date like 2027-03-01"),
+    ],
+)
+def test_mistakes(text: str, mistake: str) -> None:
+    assert said(text)[0][3] == mistake
+
+
+def test_prose_is_none() -> None:
+    assert said("see pipway: ignore[PW201]\nx = 'pipway: ignore'\n# pipway: please ignore\n") == []
+
+
+def test_it_holds_for_a_statement_of_several_lines_until_its_day_is_over() -> None:
+    source = Source("f", "# pipway: ignore[PW101] until=2026-11-21\na \\\n  b\nc\n", "")
+    [comment] = suppressions(Project((source,), ()))
+    statement, after = Found(Span(source, 41, 48), "w"), Found(Span(source, 49, 50), "w")
+    assert comment.covers(statement, "PW101", TODAY)
+    assert not comment.covers(statement, "PW102", TODAY)
+    assert not comment.covers(statement, "PW101", date(2026, 11, 22))
+    assert not comment.covers(after, "PW101", TODAY)
+
+
+def test_many_comments_take_no_time() -> None:
+    assert len(said("# pipway: ignore[PW101]\n" * 20_000)) == 20_000

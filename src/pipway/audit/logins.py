@@ -1,0 +1,32 @@
+"""Logins in URLs: whether somebody wrote a secret, or only where it is to come from.
+
+The rules of secrets call it. It says yes or no, and never gives anything of a login away.
+"""
+
+from __future__ import annotations
+
+import re
+
+_USERINFO = re.compile(r"^\s*[A-Za-z][A-Za-z0-9+.-]*://([^\s/?#\"'<>]*)@")
+#: where a program, a CI or a person puts a value in: ${X}, $X, %X%, {{ x }}, $(x), <x>, ***
+_FILLED = re.compile(
+    r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|%[A-Za-z_]\w*%|\{\{[^}]*\}\}|<[^>]*>|\*{3,}|\{[A-Za-z_]\w*\}"
+)
+#: tokens that stand alone, in the place of a user: GitHub's, GitLab's, PyPI's, and what is as long
+_TOKEN = re.compile(r"gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|pypi-[\w-]{40,}|[A-Za-z0-9_-]{32,}")
+
+
+def holds_secret(url: str) -> bool:
+    """Whether its userinfo has a password or a token that is written there."""
+    match = _USERINFO.match(url)
+    if match is None:
+        return False
+    user, colon, password = match[1].partition(":")
+    if colon and _FILLED.sub("", password):
+        return True
+    return not colon and _TOKEN.fullmatch(user) is not None
+
+
+def is_filled_in(text: str) -> bool:
+    """Whether it is nothing, or only names where the value comes from."""
+    return not _FILLED.sub("", text).strip()

@@ -1,0 +1,54 @@
+"""An index URL holds a password.
+
+What
+----
+The URL of an index, written in a file, has a user and a password or a token in front of its host. A name that is
+filled in later, as ${TOKEN}, is no password; where pip does not fill it in, that is PW308's.
+
+Why
+---
+Whoever can read the file has the login, and whoever could ever read the repository has it for good. It also appears
+in error texts, logs and `pip config list`.
+
+Bad
+---
+    [global]
+    index-url = https://svc:hunter2@nexus.corp/repository/pypi/simple
+
+Good
+----
+    [global]
+    index-url = https://svc@nexus.corp/repository/pypi/simple
+    keyring-provider = subprocess
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Found, Rule
+from pipway.audit.facts import Index, Project
+from pipway.audit.hosts import host
+from pipway.audit.logins import holds_secret
+from pipway.findings import Severity
+
+RULE = Rule("PW301", "index-credentials", "Credentials in an index URL", Severity.HIGH)
+
+_ADVICE = "take the login out and make it invalid; keep it in a keyring, in a netrc of mode 0600, or in a CI secret"
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Indexes of files; command lines are PW306's, images PW304's, locks PW806's."""
+    for index in project.of(Index):
+        source = index.span.source
+        written = index.via != "command" and (index.via != "variable" or source.kind in ("dotenv", "environment"))
+        if not written or not holds_secret(index.url):
+            continue
+        name = host(index.url) or "an index"
+        yield Found(
+            index.url_span or index.span,
+            f"the URL of {name} holds a password",
+            Severity.CRITICAL if source.tracked else Severity.HIGH,
+            consequence="whoever can read the repository has it" if source.tracked else "whoever reads the file has it",
+            advice=_ADVICE,
+        )

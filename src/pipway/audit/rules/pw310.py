@@ -1,0 +1,45 @@
+"""A .pypirc holds a password.
+
+What
+----
+A section of a `.pypirc` has a password or a token in clear.
+
+Why
+---
+Whoever reads the file can publish in your name. A token that lives long is rarely missed when it is copied.
+
+Bad
+---
+    [pypi]
+    username = __token__
+    password = pypi-AgEIcHlwaS5vcmc
+
+Good
+----
+    [pypi]
+    username = __token__
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Found, Rule
+from pipway.audit.facts import Option, Project
+from pipway.audit.logins import is_filled_in
+from pipway.findings import Severity
+
+RULE = Rule("PW310", "pypirc-password", "Password in clear in a .pypirc", Severity.HIGH)
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Every password of a .pypirc that is written there."""
+    for option in project.of(Option):
+        known = option.tool == "twine" and option.name in ("password", "token") and option.span.source.kind == ".pypirc"
+        if known and not is_filled_in(option.value):
+            yield Found(
+                option.value_span or option.span,
+                f"[{option.section}] holds a password in clear",
+                consequence="whoever reads the file can publish in your name",
+                advice="publish with a trusted publisher, or keep it with `keyring set URL USER`; revoke this one",
+            )

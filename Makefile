@@ -16,10 +16,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 PACKAGES := $(shell sed 's/\#.*//' packages.apt)
 
-.PHONY: help serve test check scenarios bench lab format docs lock system clean
+.PHONY: help serve test check scenarios audit-score bench lab format docs lock system clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 serve: $(VENV)/.run ## install into .venv and start pipway on port 3141
 	@echo "pip:  pip install --index-url http://$(LISTEN)/simple/ PACKAGE"
@@ -40,6 +40,9 @@ check: $(VENV)/.dev ## what to run before a commit: lint, types, quick tests (un
 
 scenarios: system $(VENV)/.dev ## real failures, staged with real clients: named and mended, N of N
 	@$(BIN)/python -m tests.scenarios
+
+audit-score: $(VENV)/.dev ## the audit on a corpus of projects: planted, found, false positives
+	@$(BIN)/python -m tests.audit.score
 
 bench: system $(VENV)/.dev ## pipway beside its peers, in one run
 	$(BIN)/python bench/run.py

@@ -73,3 +73,9 @@ def test_it_holds_for_a_statement_of_several_lines_until_its_day_is_over() -> No
 
 def test_many_comments_take_no_time() -> None:
     assert len(said("# pipway: ignore[PW101]\n" * 20_000)) == 20_000
+
+
+@pytest.mark.parametrize("sign", ["#", "/", ";", "-", "# ", "/*", "<!--", "%", "rem ", " "])
+def test_many_signs_take_no_time(sign: str) -> None:
+    text = "pipway: " + sign * (1_000_000 // len(sign))
+    assert said(text) == []

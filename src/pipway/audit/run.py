@@ -19,7 +19,7 @@ from pipway.audit.collect import Collector, collectors
 from pipway.audit.configuration import Configuration
 from pipway.audit.facts import Fact, Project, Source, Where
 from pipway.audit.rules import Explained, pw002
-from pipway.audit.suppress import suppressions, unused
+from pipway.audit.suppress import covering, suppressions, unused
 from pipway.audit.walk import Tree
 from pipway.errors import PipwayError
 from pipway.findings import Severity
@@ -124,14 +124,13 @@ def check(
         if result.found.persona is Persona.REGULAR or persona is Persona.PEDANTIC:
             found.setdefault(_order(result), result)
     comments = suppressions(project)
-    used: set[int] = set()
+    ordered = [found[key] for key in sorted(found)]
+    taken = covering(comments, ((result.rule.id, result.found) for result in ordered), project.today)
+    used = {id(comment) for each in taken for comment in each}
     kept: list[Result] = []
     away: list[Result] = []
-    for key in sorted(found):
-        result = found[key]
-        taken = {id(each) for each in comments if each.covers(result.found, result.rule.id, project.today)}
-        used |= taken
-        (away if taken and result.rule.id not in ABOUT_COMMENTS else kept).append(result)
+    for result, by in zip(ordered, taken, strict=True):
+        (away if by and result.rule.id not in ABOUT_COMMENTS else kept).append(result)
     if UNUSED in rules:
         for comment in unused(comments, used, rules, project.today):
             result = _result(rules[UNUSED].rule, pw002.finding(comment))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from pipway.audit.base import Edit, Found, Repair
@@ -16,9 +16,10 @@ from pipway.audit.facts import Project, Source, Span
 
 _SIGN = "pipway:"
 _COMMENT = re.compile(
-    r"(?im)(?P<sign>\#+|//+|;+|--+|/\*+|<!--+|%|(?<![^\s@])rem\b)[ \t]*pipway:[ \t]*ignore"
+    r"(?im)(?:(?<!\#)\#++|(?<!/)//++|(?<!;);++|(?<!-)--++|/\*++|<!--++|%|(?<![^\s@])rem\b)[ \t]*+pipway:[ \t]*+ignore"
     r"(?:\[(?P<rules>[^\]\n]{0,400})\])?(?P<rest>[^\n]{0,2000})"
 )
+_LONGEST = 3000  # characters of a comment
 _UNTIL = re.compile(r"(?<!\S)until=(\S*)")
 _ENDS = re.compile(r"\s*(?:\*+/|--+>|\\n\",?|\",?)?\s*$")
 _RULE = re.compile(r"PW\d{3}")
@@ -55,7 +56,6 @@ def suppressions(project: Project) -> list[Suppression]:
 
 def _in(source: Source) -> Iterator[Suppression]:
     waiting: list[Suppression] = []
-    end = 0
     for match in _COMMENT.finditer(source.text):
         line = source.place(match.start()).line or 1
         begin = source.text.rfind("\n", 0, match.start()) + 1
@@ -74,17 +74,16 @@ def _in(source: Source) -> Iterator[Suppression]:
             yield found
             continue
         waiting.append(found)
-        end = match.end()
-        following = source.text[end + 1 :].lstrip(" \t")
-        if _COMMENT.match(following.split("\n", 1)[0]) and waiting:
-            continue
-        yield from (_moved(each, line + 1) for each in waiting)
-        waiting = []
-    yield from (_moved(each, (source.place(end).line or 1) + 1) for each in waiting)
+        after = source.text.find("\n", match.end()) + 1 or len(source.text)
+        following = source.text[after : after + _LONGEST].split("\n", 1)[0].lstrip(" \t")
+        if _COMMENT.match(following) is None:
+            yield from (_moved(each, line + 1) for each in waiting)
+            waiting = []
+    yield from waiting
 
 
 def _moved(found: Suppression, line: int) -> Suppression:
-    return Suppression(found.span, found.rules, line, True, found.until, found.reason, found.mistake)
+    return replace(found, line=line)
 
 
 def _until(rest: str) -> tuple[date | None, str]:
@@ -95,6 +94,23 @@ def _until(rest: str) -> tuple[date | None, str]:
         return date.fromisoformat(said[1].rstrip(".,;:")), ""
     except ValueError:
         return None, "until= wants a date like 2027-03-01"
+
+
+def covering(every: Iterable[Suppression], found: Iterable[tuple[str, Found]], today: date) -> list[list[Suppression]]:
+    """For each finding, with its rule's id, the comments that take it away."""
+    lines: dict[tuple[str, int], list[Suppression]] = {}
+    for each in every:
+        lines.setdefault((each.span.source.path, each.line), []).append(each)
+    files = {path for path, _ in lines}
+    taken: list[list[Suppression]] = []
+    for rule, one in found:
+        source, span = one.span.source, one.span
+        near: list[Suppression] = []
+        if source.path in files:
+            first, last = span.place.line or 1, source.place(max(span.start, span.end - 1)).line or 1
+            near = [each for line in range(first, last + 1) for each in lines.get((source.path, line), ())]
+        taken.append([each for each in near if each.covers(one, rule, today)])
+    return taken
 
 
 def removal(suppression: Suppression) -> Repair:

@@ -1,0 +1,87 @@
+"""Reads .case files: a few directives, then files of a project, and what a fix makes of them.
+
+test_cases.py reads those of rules, score.py those of the corpus.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from pipway.audit.base import Persona
+from pipway.audit.configuration import Configuration
+from pipway.audit.facts import Organisation, Project
+from pipway.audit.run import collect
+from pipway.audit.walk import Tree
+
+DIRECTIVE = re.compile(r"# (expect|fix|tracked|mode|persona|today|organisation|plant): (.+)")
+
+
+@dataclass
+class Case:
+    """One file of cases/."""
+
+    expect: list[str] = field(default_factory=list)
+    fix: str = ""
+    plant: list[str] = field(default_factory=list)  #: of the corpus: `PW101 requirements.txt:3`
+    tracked: set[str] = field(default_factory=set)
+    modes: dict[str, int] = field(default_factory=dict)
+    persona: Persona = Persona.REGULAR
+    today: date = date(2026, 11, 21)
+    organisation: dict[str, frozenset[str]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    fixed: dict[str, str] = field(default_factory=dict)
+
+    def say(self, name: str, text: str) -> None:
+        """One directive."""
+        words = text.split()
+        match name:
+            case "expect":
+                self.expect.append(text)
+            case "plant":
+                self.plant.append(text)
+            case "fix":
+                self.fix = text
+            case "tracked":
+                self.tracked |= set(words)
+            case "mode":
+                self.modes[words[0]] = int(words[1], 8)
+            case "persona":
+                self.persona = Persona(text)
+            case "today":
+                self.today = date.fromisoformat(text)
+            case _:
+                self.organisation[words[0]] = frozenset(words[1:])
+
+
+def read(path: Path) -> Case:
+    """A case file. What is no directive before the first file is a mistake."""
+    case = Case()
+    into, current = case.files, ""
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        said = DIRECTIVE.fullmatch(line.rstrip("\n"))
+        if line.startswith("--- "):
+            current = line[4:].strip()
+            into[current] = ""
+        elif line == "=== fixed\n":
+            into, current = case.fixed, ""
+        elif current:
+            into[current] += line.replace("\\r\n", "\r\n")
+        elif said is not None:
+            case.say(said[1], said[2].strip())
+        else:
+            assert not line.strip() or line.startswith("#!"), f"{path.name}: {line!r} stands before the first file"
+    return case
+
+
+def lay(case: Case, root: Path) -> Project:
+    """The files on disk, and what the audit collects of them."""
+    for name, text in case.files.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", newline="")
+        file.chmod(case.modes.get(name, 0o644))
+    tree = Tree(root, known=frozenset(case.tracked))
+    return collect(tree, configuration=Configuration(organisation=Organisation(**case.organisation)), today=case.today)

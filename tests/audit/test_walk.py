@@ -148,3 +148,21 @@ def test_a_repository_runs_nothing(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("flask\n")
     collect(Tree(tmp_path))
     assert not (tmp_path / "ran").exists()
+
+
+def test_patterns_that_take_long_match_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    lay(tmp_path, "a" * 250)
+    (tmp_path / ".gitignore").write_text("*a" * 50 + "b\n" + "[\n" + "x" * 1000 + "\n!\n*.log\n")
+    lay(tmp_path, "x.log")
+    assert list(Tree(tmp_path).files()) == [".gitignore", "a" * 250]
+
+
+def test_slow_patterns_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".git").mkdir()
+    lay(tmp_path, "a.log", "b.log")
+    (tmp_path / ".gitignore").write_text("*.log\n")
+    monkeypatch.setattr(walk, "PATIENCE", 0.0)
+    tree = Tree(tmp_path)
+    assert list(tree.files()) == [".gitignore", "a.log", "b.log"]
+    assert len(tree.skipped) == 1

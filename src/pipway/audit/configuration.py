@@ -13,10 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pathspec import GitIgnoreSpec
-
 from pipway.audit.base import Persona
 from pipway.audit.facts import Organisation
+from pipway.audit.patterns import matches
 from pipway.clients.ordinary_files import content, is_file
 from pipway.errors import UsageError
 from pipway.findings import Severity
@@ -42,8 +41,7 @@ class Configuration:
     def ignores(self, rule: str, path: str) -> bool:
         """Whether this rule says nothing about this file."""
         return rule in self.ignore or any(
-            rule in rules and GitIgnoreSpec.from_lines([pattern]).match_file(path)
-            for pattern, rules in self.per_file.items()
+            rule in rules and matches(pattern, path) for pattern, rules in self.per_file.items()
         )
 
 

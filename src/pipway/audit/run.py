@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import PurePosixPath
 
-from pathspec import GitIgnoreSpec
-
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.collect import Collector, collectors
 from pipway.audit.configuration import Configuration
 from pipway.audit.facts import Fact, Project, Source, Where
+from pipway.audit.patterns import spec
 from pipway.audit.rules import Explained, pw002
 from pipway.audit.suppress import covering, suppressions, unused
 from pipway.audit.walk import Tree
@@ -59,7 +58,7 @@ def collect(
     sources: list[Source] = []
     facts: list[Fact] = []
     said = configuration or Configuration()
-    excluded = GitIgnoreSpec.from_lines(said.exclude)
+    excluded = spec(said.exclude)
     for path in tree.files(paths):
         if said.exclude and excluded.match_file(path):
             continue

@@ -6,9 +6,11 @@ the root unless asked, devices and pipes are not opened, and nothing is ever run
 
 from __future__ import annotations
 
+import itertools
 import os
 import posixpath
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,11 +20,13 @@ from pathspec import GitIgnoreSpec
 
 from pipway.audit import tracked as git
 from pipway.audit.facts import Source, Where
+from pipway.audit.patterns import spec
 from pipway.clients.ordinary_files import content
 
 LARGEST = 2 << 20  #: bytes of a file
 MOST = 200_000  #: files and folders of a tree
 DEEPEST = 64  #: folders within folders
+PATIENCE = 10.0  #: seconds for all patterns of all .gitignore files; then none is asked any more
 _RULES = 1 << 18  # bytes of a .gitignore
 
 #: Folders of tools, which nobody writes by hand.
@@ -50,6 +54,7 @@ class Tree:
     follow: bool = False  #: links may lead out of the root
     known: frozenset[str] | None = None  #: tracked files, relative to the root; None: ask git's index
     skipped: list[str] = field(default_factory=list)  #: what was not looked at because it is too much, too deep …
+    _matching: float = 0.0  # seconds
 
     @cached_property
     def _real(self) -> str:
@@ -148,7 +153,7 @@ class Tree:
         here = self.root / folder
         try:
             with os.scandir(here) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
+                found = sorted(itertools.islice(entries, MOST + 1), key=lambda entry: entry.name)
         except OSError:
             return
         prefix = f"{folder}/" if folder else ""
@@ -197,14 +202,16 @@ class Tree:
 
     def _is_ignored(self, path: str, ignored: tuple[_Ignored, ...], *, folder: bool) -> bool:
         """gitignore(5): the last pattern that matches decides, those of inner folders after those of outer ones."""
-        if not ignored or path in (self._tracked_folders if folder else self.tracked):
+        if not ignored or self._matching > PATIENCE or path in (self._tracked_folders if folder else self.tracked):
             return False
         whole = (self._prefix + path).rstrip("/") + ("/" if folder else "")
-        for each in reversed(ignored):
-            verdict = each.spec.check_file(whole[len(each.folder) :]).include
-            if verdict is not None:
-                return verdict
-        return False
+        begun = time.perf_counter()
+        verdicts = (each.spec.check_file(whole[len(each.folder) :]).include for each in reversed(ignored))
+        verdict = next((each for each in verdicts if each is not None), False)
+        self._matching += time.perf_counter() - begun
+        if self._matching > PATIENCE:
+            self.skipped.append(".gitignore: its patterns take too long, so the rest is looked at without them")
+        return verdict
 
 
 def load(path: Path) -> tuple[str, int] | None:
@@ -227,6 +234,6 @@ def _patterns(file: Path, folder: str) -> _Ignored | None:
         raw = content(file, _RULES)
         if file.is_symlink() or len(raw) > _RULES:
             return None
-        return _Ignored(folder, GitIgnoreSpec.from_lines(raw.decode("utf-8", "replace").splitlines()))
+        return _Ignored(folder, spec(raw.decode("utf-8", "replace").splitlines()))
     except (OSError, ValueError):
         return None

@@ -62,12 +62,16 @@ def test_unsafe_ones_only_when_asked() -> None:
         ("ENV A=1\nRUN x\n", "A=1", "RUN x\n"),
         ("ENV A=1 B=2\n", "A=1", "ENV B=2\n"),
         ("export A=1\nx", "A=1", "x"),
-        ("pip install \\\n  --pre \\\n  x\n", "--pre", None),
-        ("x \\\n  --pre\ny\n", "--pre", None),
+        ("pip install \\\n  --pre \\\n  x\n", "--pre", "pip install \\\n  x\n"),
+        ("x \\\r\n  --pre\r\ny\n", "--pre", "x\r\ny\n"),
+        ("x:\n  env:\n    A: 1\n  y: 2\n", "A: 1", "x:\n  y: 2\n"),
+        ("x:\n  env:\n    A: 1\n    B: 2\n", "A: 1", "x:\n  env:\n    B: 2\n"),
+        ("x:\n  env:\n    A: 1\n    B: 2\n", "B: 2", "x:\n  env:\n    A: 1\n"),
+        ("env:\n  A: 1\n", "A: 1", ""),
     ],
 )
 def test_a_statement_goes_without_a_trace(text: str, part: str, rest: str | None) -> None:
-    source = Source("f", text, "")
+    source = Source("f.yml", text, "")
     start = text.index(part)
     edits = removal(Span(source, start, start + len(part)))
     if rest is None and not edits:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-from pipway.audit.facts import Index, Locked, Option, Organisation, Project, Required
+from pipway.audit.facts import Index, Locked, Option, Organisation, Project, Required, Span
 from pipway.clients.layers import default_index
+
+T = TypeVar("T", Option, Index)
 
 #: Tools that leave out an index on http unless its host is trusted, as pip does (pip's session.py, SECURE_ORIGINS).
 REFUSE_HTTP = frozenset({"pip", "pdm", "pipenv", "hatch", "tox", "nox"})
@@ -72,6 +75,11 @@ def covers(trusted: str, url: str) -> bool:
     """Whether pip takes `trusted`, HOST or HOST:PORT, for the host of `url` (its session.py, add_trusted_host)."""
     name, number = named(trusted), _PORT.search(trusted.strip())
     return bool(host(url)) and name in {host(url), "*"} and (number is None or int(number[1]) == port(url))
+
+
+def nearest(facts: Sequence[T], span: Span) -> list[T]:
+    """Those of the same file first."""
+    return sorted(facts, key=lambda fact: fact.span.source.path != span.source.path)
 
 
 def named(trusted: str) -> str:

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Edit, Found, Repair, Rule
 from pipway.audit.facts import Index, Project, Span
-from pipway.audit.hosts import REFUSE_HTTP, covers, host, is_loopback, port, trusts
+from pipway.audit.hosts import REFUSE_HTTP, covers, host, is_loopback, nearest, port, trusts
 from pipway.findings import Severity
 
 RULE = Rule("PW101", "plain-http-index", "Plain-http index", Severity.MEDIUM)
@@ -40,7 +40,7 @@ def check(project: Project) -> Iterator[Found]:
         name = host(index.url)
         if not index.url.lower().startswith("http://") or index.role == "find-links" or not name or is_loopback(name):
             continue
-        opened = [option for option in trusted if covers(option.value, index.url)]
+        opened = [option for option in trusted if option.tool == index.tool and covers(option.value, index.url)]
         refuses = index.tool in REFUSE_HTTP
         severity = Severity.HIGH if opened or not refuses else Severity.MEDIUM
         if not refuses:
@@ -55,7 +55,7 @@ def check(project: Project) -> Iterator[Found]:
             severity,
             consequence=consequence,
             advice=f"make {name} answer on https, and write https://",
-            related=tuple((option.span, f"trusts {name}") for option in opened),
+            related=tuple((option.span, f"trusts {name}") for option in nearest(opened, index.span)[:3]),
             repair=_repair(index, safe=name in project.organisation.https),
         )
 

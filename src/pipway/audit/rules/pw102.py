@@ -31,7 +31,7 @@ from collections.abc import Iterator
 from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.edits import removal
 from pipway.audit.facts import Index, Locked, Option, Project
-from pipway.audit.hosts import covers, is_loopback, is_public, named, trusts, useless
+from pipway.audit.hosts import covers, is_loopback, is_public, named, nearest, trusts, useless
 from pipway.findings import Severity
 
 RULE = Rule(
@@ -49,17 +49,20 @@ def check(project: Project) -> Iterator[Found]:
         name = named(option.value)
         if not name or is_loopback(name) or useless(option, project):
             continue
-        indexes = [index for index in project.of(Index) if covers(option.value, index.url)]
+        indexes = [
+            index for index in project.of(Index) if index.tool == option.tool and covers(option.value, index.url)
+        ]
         locked = any(covers(option.value, each.url) for each in project.of(Locked) if each.url)
         worst = is_public(name) or name == "*" or locked or bool(indexes)
-        where = {(index.url_span or index.span): "is asked there" for index in indexes}
         yield Found(
             option.span,
             f"the certificate of {'every host' if name == '*' else name} is not checked",
             Severity.CRITICAL if worst else Severity.HIGH,
             consequence=_consequence(option, name, worst=worst),
             advice="install the certificate authority of your network, or name its file with `cert`",
-            related=tuple(where.items())[:3],
+            related=tuple(
+                ((index.url_span or index.span), "is asked there") for index in nearest(indexes, option.span)[:3]
+            ),
             repair=Repair(f"check the certificate of {name} again", removal(option.span)),
         )
 

@@ -1,11 +1,14 @@
 """Logins in URLs: whether somebody wrote a secret, or only where it is to come from.
 
-The rules of secrets call it. It says yes or no, and never gives anything of a login away.
+The rules of secrets call it. It says yes or no, takes a login out, and never gives anything of it away.
 """
 
 from __future__ import annotations
 
 import re
+
+from pipway.audit.base import Edit
+from pipway.audit.facts import Span
 
 _USERINFO = re.compile(r"^\s*[A-Za-z][A-Za-z0-9+.-]*://([^\s/?#\"'<>]*)@")
 #: where a program, a CI or a person puts a value in: ${X}, $X, %X%, {{ x }}, $(x), <x>, ***
@@ -30,3 +33,20 @@ def holds_secret(url: str) -> bool:
 def is_filled_in(text: str) -> bool:
     """Whether it is nothing, or only names where the value comes from."""
     return not _FILLED.sub("", text).strip()
+
+
+def has_login(url: str) -> bool:
+    """Whether its userinfo has a password, written there or filled in later."""
+    match = _USERINFO.match(url)
+    return match is not None and ((":" in match[1] and not match[1].endswith(":")) or holds_secret(url))
+
+
+def without_password(span: Span | None, url: str, *, user: bool = True) -> tuple[Edit, ...]:
+    """The password goes, and the user as well unless `user`; nothing where the URL does not stand as it is."""
+    match = _USERINFO.match(url)
+    if span is None or span.text != url or match is None:
+        return ()
+    name, colon, _ = match[1].partition(":")
+    keeps = user and colon and name
+    start, end = (match.start(1) + len(name), match.end(1)) if keeps else (match.start(1), match.end())
+    return (Edit(Span(span.source, span.start + start, span.start + end), ""),)

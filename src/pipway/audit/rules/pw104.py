@@ -1,0 +1,81 @@
+"""A tool is told not to check certificates.
+
+What
+----
+`verify_ssl`, `ssl_verify`, a certificate of Poetry or a switch of conda or pixi says that TLS is not verified.
+
+Why
+---
+Whoever sits on the way can answer as the index; what they answer is installed, and runs. Such a switch is set for a
+company's certificate, and holds for everything that the tool asks. The certificate can be named instead.
+
+Bad
+---
+    [[source]]
+    name = "corp"
+    url = "https://nexus.corp/simple"
+    verify_ssl = false
+
+Good
+----
+    [[source]]
+    name = "corp"
+    url = "https://nexus.corp/simple"
+    verify_ssl = true
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Edit, Found, Repair, Rule
+from pipway.audit.edits import removal
+from pipway.audit.facts import Index, Option, Project
+from pipway.audit.hosts import host, is_loopback
+from pipway.findings import Severity
+
+RULE = Rule(
+    "PW104",
+    "unverified-tls",
+    "TLS verification off in a tool",
+    Severity.CRITICAL,
+    references=("poetry: docs/configuration.md", "pdm: docs/usage/config.md"),
+)
+
+_FALSE = frozenset({"false", "no", "off", "0", "n", "f"})
+_TRUE = frozenset({"true", "yes", "on", "1", "y", "t"})
+#: tool → option that switches off: pixi's and conda's
+_SWITCHES = frozenset({("pixi", "tls-no-verify"), ("conda", "insecure")})
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Every such switch but one for an index of this machine; hosts without a check are PW102's."""
+    for option in project.of(Option):
+        value = option.value.strip().lower()
+        off = option.name == "verify-ssl" and value in _FALSE
+        switched = (option.tool, option.name) in _SWITCHES and value in _TRUE
+        if not (off or switched) or _is_local(option, project):
+            continue
+        yield Found(
+            option.value_span or option.span,
+            f"{option.tool} does not check certificates",
+            consequence=f"{option.tool} installs whatever anybody on the way answers",
+            advice="check them, and name the certificate authority of your network",
+            repair=_repair(option, "true" if off else "false"),
+        )
+
+
+def _is_local(option: Option, project: Project) -> bool:
+    """Whether it is a key of an index on this machine."""
+    for index in project.of(Index):
+        span = index.trait_spans.get("verify_ssl")
+        if span is not None and span.source is option.span.source and span.start <= option.span.start < span.end:
+            return is_loopback(host(index.url))
+    return False
+
+
+def _repair(option: Option, value: str) -> Repair | None:
+    if option.value_span is not None and option.value_span.text == option.value:
+        return Repair("check certificates again", (Edit(option.value_span, value),))
+    listed = option.command is not None and option.command.listed
+    return None if listed or option.via != "command" else Repair("check certificates again", removal(option.span))

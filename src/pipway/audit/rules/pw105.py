@@ -1,0 +1,56 @@
+"""A page of links to packages is asked over http.
+
+What
+----
+`find-links` names a page or a file, or a flat index a page, with http://, and its host is not this machine.
+
+Why
+---
+Who sits on the way can answer with packages of their own, and what stands on such a page is as good to an installer as
+what an index has: the highest version wins. pip leaves out a page whose host is not trusted, but takes a file that is
+named itself.
+
+Bad
+---
+    [global]
+    find-links = http://wheels.corp/torch/
+
+Good
+----
+    [global]
+    find-links = https://wheels.corp/torch/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Edit, Found, Repair, Rule
+from pipway.audit.facts import Index, Project, Span
+from pipway.audit.hosts import host, is_loopback, port
+from pipway.findings import Severity
+
+RULE = Rule("PW105", "plain-http-find-links", "Plain-http find-links", Severity.HIGH)
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Every such page; indexes are PW101's."""
+    for index in project.of(Index):
+        name = host(index.url)
+        if index.role != "find-links" or not index.url.lower().startswith("http://") or not name or is_loopback(name):
+            continue
+        yield Found(
+            index.url_span or index.span,
+            f"links to packages are asked of {name} over plain http",
+            consequence=f"{index.tool} may install what anybody on the way to {name} answers",
+            advice=f"make {name} answer on https, or name a folder",
+            repair=_repair(index),
+        )
+
+
+def _repair(index: Index) -> Repair | None:
+    """https in the place of http; nothing where the text is not there as it is, or a port belongs to http."""
+    span = index.url_span
+    if span is None or not span.text.lower().startswith("http://") or port(index.url) != 80:
+        return None
+    return Repair("ask it over https", (Edit(Span(span.source, span.start, span.start + len("http")), "https"),))

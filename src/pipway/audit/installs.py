@@ -1,0 +1,104 @@
+"""What rules ask about commands that install: what they are told, what the rest of their file tells them, where a word
+could be added.
+
+Pure. It looks at facts, never at a file's text. A command with words that only the shell knows may say anything; who
+asks for what is missing asks `is_open` first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from pipway.audit.base import Edit
+from pipway.audit.facts import Command, Option, Project, Required, Span, Variable, Where
+
+DEPLOYED = frozenset({Where.IMAGE, Where.CI})
+_INSTALLS = frozenset({("pip", "install"), ("uv", "pip install")})
+_FULL_PIN = re.compile(r"={2,3}[^*,]+$")
+_OFF = frozenset({"false", "0", "no", "off", "n", "f", ""})
+_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def installs(project: Project) -> Iterator[Command]:
+    """Every `pip install`, also uv's, that is a command of its own and no list of arguments."""
+    return (each for each in project.of(Command) if (each.tool, each.verb) in _INSTALLS)
+
+
+def told(project: Project) -> Mapping[int, list[Option]]:
+    """id of a command → its options."""
+    found: dict[int, list[Option]] = {}
+    for option in project.of(Option):
+        if option.command is not None:
+            found.setdefault(id(option.command), []).append(option)
+    return found
+
+
+def asked(project: Project) -> Mapping[int, list[Required]]:
+    """id of a command → what it installs."""
+    found: dict[int, list[Required]] = {}
+    for each in project.of(Required):
+        if each.command is not None:
+            found.setdefault(id(each.command), []).append(each)
+    return found
+
+
+def says(command: Command, options: Mapping[int, list[Option]], *names: str) -> bool:
+    """Whether it is given one of these options, itself or by a variable that is used in several places."""
+    if any(option.name in names for option in options.get(id(command), ())):
+        return True
+    words = {word.text.partition("=")[0] for word in command.words}
+    return any(f"--{name}" in words for name in names)
+
+
+def surrounded(project: Project, path: str, *names: str) -> bool:
+    """Whether a variable of the same file, or any configuration file, sets one of pip's options."""
+    return any(
+        option.name in names
+        and option.command is None
+        and is_on(option.value)
+        and (option.via == "file" or option.span.source.path == path)
+        for option in project.of(Option)
+        if option.tool in ("pip", "uv")
+    )
+
+
+def is_open(command: Command) -> bool:
+    """Whether a word of it is only a variable: options may be in there."""
+    return any(not word.known and word.text.startswith(("$", "{", "%", '"$')) for word in command.words)
+
+
+def is_on(value: str) -> bool:
+    """Whether a flag's value switches it on."""
+    return value.strip().lower() not in _OFF
+
+
+def is_pinned(required: Required) -> bool:
+    """Whether it is one version."""
+    return _FULL_PIN.match(required.specifier.strip()) is not None
+
+
+def is_remote(url: str) -> bool:
+    """Whether it is no path."""
+    return _REMOTE.match(url) is not None and not url.lower().startswith("file:")
+
+
+def is_ours(required: Required) -> bool:
+    """Whether it is the project itself: a folder of the tree."""
+    return bool(required.url) and not is_remote(required.url) and not required.url.endswith((".whl", ".gz", ".zip"))
+
+
+def set_in(project: Project, path: str, name: str) -> bool:
+    """Whether a file sets a variable."""
+    return any(each.name == name and each.span.source.path == path for each in project.of(Variable))
+
+
+def added(command: Command, text: str) -> tuple[Edit, ...]:
+    """`text` behind the command's verb; nothing where the command is a list of words."""
+    last = command.verb.rpartition(" ")[2]
+    if command.listed or not last:
+        return ()
+    for word in command.words:
+        if word.text == last and word.span.text == last:
+            return (Edit(Span(word.span.source, word.span.end, word.span.end), f" {text}"),)
+    return ()

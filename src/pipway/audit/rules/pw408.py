@@ -1,0 +1,64 @@
+"""An image or a CI job installs whatever is newest.
+
+What
+----
+A command in a Dockerfile or a CI file installs a project by name, without one exact version.
+
+Why
+---
+Two builds of one commit install different code, and a release that was taken over is in the next build, minutes after
+it appeared.
+
+Bad
+---
+    RUN pip install flask
+
+Good
+----
+    RUN pip install flask==3.0.3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Found, Persona, Rule
+from pipway.audit.facts import Command, Project, Required
+from pipway.audit.installs import DEPLOYED, is_open, is_pinned, says, surrounded, told
+from pipway.findings import Severity
+
+RULE = Rule(
+    "PW408",
+    "unpinned-install",
+    "Unpinned install in an image or CI",
+    Severity.MEDIUM,
+    references=("hadolint DL3013", "zizmor adhoc-packages, unpinned-tools"),
+)
+_INSTALLERS = frozenset({"pip", "uv", "uvx", "pipx"})
+_NOT_INSTALLED = frozenset({"add", "uninstall", "pip uninstall"})
+_TOOLS = frozenset({"pip", "setuptools", "wheel"})
+_BOUND = ("constraint", "require-hashes", "no-index")
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Named requirements of commands; what a constraint may pin, and pip itself, only pedants hear of."""
+    options = told(project)
+    for each in project.of(Required):
+        command = each.command
+        if each.via != "command" or command is None or not each.name or each.url or is_pinned(each):
+            continue
+        if not _installs(command):
+            continue
+        path = each.span.source.path
+        bound = says(command, options, *_BOUND) or surrounded(project, path, *_BOUND) or is_open(command)
+        yield Found(
+            each.span,
+            f"{each.name} is installed in whatever version is newest",
+            persona=Persona.PEDANTIC if bound or each.name in _TOOLS else Persona.REGULAR,
+            consequence=f"the next run may install another {each.name} than this one",
+            advice=f"write one version, {each.name}==…, or install from a lock file or a file with hashes",
+        )
+
+
+def _installs(command: Command) -> bool:
+    return command.where in DEPLOYED and command.tool in _INSTALLERS and command.verb not in _NOT_INSTALLED

@@ -1,0 +1,68 @@
+"""Constraints that builds no longer see.
+
+What
+----
+`PIP_CONSTRAINT`, or `--constraint`, names a file of constraints for build dependencies.
+
+Why
+---
+Until 26.1 pip handed it on to the isolated environments in which it builds; since 26.2 it does not. The versions of
+setuptools and of other build tools are not held any more, without a word. `PIP_BUILD_CONSTRAINT` does that.
+
+Bad
+---
+    ENV PIP_CONSTRAINT=/build-constraints.txt
+
+Good
+----
+    ENV PIP_BUILD_CONSTRAINT=/build-constraints.txt
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
+from pipway.audit.facts import Option, Project, Span
+from pipway.audit.installs import set_in
+from pipway.findings import Severity
+
+RULE = Rule(
+    "PW411",
+    "build-constraint-by-constraint",
+    "PIP_CONSTRAINT for build dependencies",
+    Severity.MEDIUM,
+    references=("pip: NEWS 25.3 and 26.2, pull request 14094",),
+)
+_WORD = re.compile(r"PIP_CONSTRAINT|--constraint|-c(?=\s)")
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Constraints that are for builds by their name; other PIP_CONSTRAINTs may have been, and only pedants hear."""
+    for option in project.of(Option):
+        if option.tool != "pip" or option.name != "constraint" or option.via not in ("variable", "command"):
+            continue
+        build = "build" in option.value.lower()
+        variable = option.via == "variable"
+        if not (build or variable) or (variable and set_in(project, option.span.source.path, "PIP_BUILD_CONSTRAINT")):
+            continue
+        yield Found(
+            option.span,
+            f"{option.key} does not hold the versions of build dependencies",
+            confidence=Confidence.HIGH if build else Confidence.LOW,
+            persona=Persona.REGULAR if build else Persona.PEDANTIC,
+            consequence="pip 26.2 and later build with the newest versions of build dependencies",
+            advice="name the file with PIP_BUILD_CONSTRAINT or --build-constraint",
+            repair=_repair(option) if build else None,
+        )
+
+
+def _repair(option: Option) -> Repair | None:
+    span = option.span
+    found = _WORD.search(span.text)
+    if found is None or (option.command is not None and option.command.listed):
+        return None
+    name = "PIP_BUILD_CONSTRAINT" if found[0].isupper() else "--build-constraint"
+    where = Span(span.source, span.start + found.start(), span.start + found.end())
+    return Repair("hold build dependencies", (Edit(where, name),))

@@ -1,0 +1,60 @@
+"""An image is built with whatever build tools are newest.
+
+What
+----
+`[build-system] requires` gives no exact versions, and the project is built where it is deployed, without constraints.
+
+Why
+---
+Building runs the code of setuptools and of everything else that is listed there. Ranges are right in a project that
+others build; where you build it for production, constraints should say which versions.
+
+Bad
+---
+    RUN pip install .
+
+Good
+----
+    RUN pip install --build-constraint build-constraints.txt .
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Found, Persona, Rule
+from pipway.audit.facts import Project, Required, Where
+from pipway.audit.installs import is_ours, is_pinned, says, surrounded, told
+from pipway.findings import Severity
+
+RULE = Rule("PW412", "unpinned-build-system", "Unpinned build dependencies", Severity.LOW)
+_HELD = ("build-constraint", "build-constraints", "no-build-isolation")
+
+
+def check(project: Project) -> Iterator[Found]:
+    """One finding per project; where no image builds it, only pedants hear of it."""
+    options = told(project)
+    held = {each.span.source.path for each in project.of(Required) if each.group == "build-constraints"}
+    builds = [
+        each
+        for each in project.of(Required)
+        if each.command is not None
+        and each.command.where is Where.IMAGE
+        and is_ours(each)
+        and not says(each.command, options, *_HELD)
+        and not surrounded(project, each.span.source.path, *_HELD)
+    ]
+    seen: set[str] = set()
+    for each in project.of(Required):
+        path = each.span.source.path
+        if each.group != "build-system" or each.url or is_pinned(each) or path in seen or path in held:
+            continue
+        seen.add(path)
+        yield Found(
+            each.span,
+            f"the project is built with whatever {each.name} is newest",
+            persona=Persona.REGULAR if builds else Persona.PEDANTIC,
+            consequence="each build may run other code",
+            advice="name exact versions with --build-constraint or PIP_BUILD_CONSTRAINT where you build",
+            related=tuple((build.span, "is built here") for build in builds[:3]),
+        )

@@ -1,0 +1,60 @@
+"""Pre-releases of everything.
+
+What
+----
+Alphas, betas and release candidates are taken for every project: `--pre`, `PIP_PRE`, `--all-releases :all:`, or uv's
+`prerelease = "allow"`.
+
+Why
+---
+It was meant for one project and holds for all that it needs: what nobody calls finished is installed, and a
+pre-release of any dependency is enough to break or to attack the install.
+
+Bad
+---
+    pip install --pre -r requirements.txt
+
+Good
+----
+    pip install --all-releases mypkg -r requirements.txt
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Found, Repair, Rule
+from pipway.audit.edits import removal
+from pipway.audit.facts import Option, Project
+from pipway.audit.installs import is_on
+from pipway.findings import Severity
+
+RULE = Rule(
+    "PW413", "global-prereleases", "Pre-releases of everything", Severity.MEDIUM, references=("pip: NEWS 26.0",)
+)
+_FLAGS = frozenset({"pre", "allow-prereleases", "allow_prereleases", "pip-pre"})
+_TOOLS = frozenset({"pip", "uv", "pdm", "pipenv", "tox", "pip-tools"})
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Every such option that is on for all projects."""
+    for option in project.of(Option):
+        if option.tool not in _TOOLS or not _allows(option):
+            continue
+        listed = option.command is not None and option.command.listed
+        edits = () if listed else removal(option.span)
+        yield Found(
+            option.span,
+            "pre-releases of every project are installed",
+            consequence=f"{option.tool} takes a pre-release of any dependency when it is the newest version",
+            advice="ask for the pre-release of one project: a specifier with one in it, or --all-releases NAME",
+            repair=Repair("take finished versions only", edits) if edits else None,
+        )
+
+
+def _allows(option: Option) -> bool:
+    if option.name in _FLAGS:
+        return is_on(option.value)
+    if option.name == "all-releases":
+        return ":all:" in option.value.split(",")
+    return option.name == "prerelease" and option.value == "allow"

@@ -1,0 +1,64 @@
+"""What was uploaded a minute ago is installed.
+
+What
+----
+No tool's configuration asks for a cooldown: that a release is some days old before it is installed.
+
+Why
+---
+Most malicious releases are found and taken away within hours or days. Who waits a week never sees them. pip, uv,
+Poetry, PDM and pixi can wait; so can a pipway in front of them, for all tools at once.
+
+Bad
+---
+    [tool.uv]
+    package = true
+
+Good
+----
+    [tool.uv]
+    exclude-newer = "P7D"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Found, Rule
+from pipway.audit.cooldowns import cooldowns
+from pipway.audit.facts import Index, Project, Required, Source, Span
+from pipway.audit.hosts import host, is_loopback
+from pipway.findings import Severity
+
+RULE = Rule(
+    "PW414",
+    "no-cooldown",
+    "No cooldown",
+    Severity.INFO,
+    references=("pip: docs/html/user_guide.rst", "zizmor dependabot-cooldown"),
+)
+_KINDS = ("pip.conf", "uv.toml", "pyproject.toml", "poetry.toml", "requirements")
+
+
+def check(project: Project) -> Iterator[Found]:
+    """One finding for the whole project, at the file where a cooldown would be written."""
+    if any(True for _ in cooldowns(project)) or not project.of(Required):
+        return
+    if any(is_loopback(host(index.url)) for index in project.of(Index)):
+        return  # whatever answers there may have a policy of its own
+    source = _best(project)
+    if source is not None:
+        yield Found(
+            Span(source, 0, 0),
+            "no tool waits before it installs a new release",
+            consequence="a release is installed minutes after its upload, before anybody looked at it",
+            advice="set uv's exclude-newer or pip's uploaded-prior-to to \"P7D\", or a cooldown in pipway's policy",
+        )
+
+
+def _best(project: Project) -> Source | None:
+    for kind in _KINDS:
+        for source in project.sources:
+            if source.kind == kind:
+                return source
+    return None

@@ -1,0 +1,73 @@
+"""A cooldown on an index that does not say when.
+
+What
+----
+A cooldown is set, and the index is a repository manager that gives no upload times, or a page of links.
+
+Why
+---
+The tools need the upload time of each file. Without it pip stops with an error, uv leaves the versions out, and Poetry
+installs them as if no cooldown were set: there it only looks safe.
+
+Bad
+---
+    [global]
+    index-url = https://nexus.corp/repository/pypi/simple/
+    uploaded-prior-to = P7D
+
+Good
+----
+    [global]
+    index-url = https://pipway.corp/simple/
+    uploaded-prior-to = P7D
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from types import MappingProxyType
+
+from pipway.audit.base import Confidence, Found, Rule
+from pipway.audit.cooldowns import cooldowns
+from pipway.audit.facts import Index, Option, Project
+from pipway.audit.hosts import host
+from pipway.findings import Severity
+
+RULE = Rule(
+    "PW417",
+    "cooldown-without-times",
+    "Cooldown that cannot work",
+    Severity.HIGH,
+    references=("PEP 700", "uv issues 10394 and 12449", "sonatype/nexus-public issue 998"),
+)
+#: how the addresses of managers look that give no upload times: Nexus, Artifactory, Azure Artifacts
+_WITHOUT = re.compile(r"/repository/[^/]+/simple\b|/api/pypi/[^/]+/simple\b|/_packaging/[^/]+/pypi/simple\b")
+_RESULTS = MappingProxyType(
+    {"pip": "pip stops with an error", "poetry": "Poetry installs new releases all the same, and says nothing"}
+)
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Every cooldown beside such an index of its own tool and file, or of a configuration file."""
+    for option in cooldowns(project):
+        index = next((each for each in project.of(Index) if _concerns(option, each)), None)
+        if index is None:
+            continue
+        name = host(index.url) or "the index"
+        yield Found(
+            option.span,
+            f"the cooldown needs upload times, and {name} gives none",
+            confidence=Confidence.MEDIUM,
+            consequence=_RESULTS.get(option.tool, f"{option.tool} leaves out every version of that index"),
+            advice="put a pipway in front of the index, which gives upload times, or set the cooldown there",
+            related=((index.url_span or index.span, "the index"),),
+        )
+
+
+def _concerns(option: Option, index: Index) -> bool:
+    if index.tool != option.tool or index.role == "upload" or not _WITHOUT.search(index.url):
+        return False
+    if "exclude-newer" in index.traits:
+        return False
+    return index.span.source.path == option.span.source.path or index.via == option.via == "file"

@@ -1,0 +1,56 @@
+"""pip may overwrite what the operating system needs.
+
+What
+----
+`break-system-packages` is set outside of an image.
+
+Why
+---
+The distribution's own programs run with that Python. pip replaces what they need, with whatever an index has, and they
+break, or run other code, some of it as root. A virtual environment costs one command.
+
+Bad
+---
+    pip install --break-system-packages ruff
+
+Good
+----
+    python3 -m venv .venv && .venv/bin/pip install ruff
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from pipway.audit.base import Found, Persona, Repair, Rule
+from pipway.audit.edits import removal
+from pipway.audit.facts import Copied, Option, Project, Where
+from pipway.audit.installs import is_on
+from pipway.findings import Severity
+
+RULE = Rule(
+    "PW505", "break-system-packages", "Packages of the system may be broken", Severity.MEDIUM, references=("PEP 668",)
+)
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Every such option; of a CI job, which is thrown away, only pedants hear. An image may copy what it likes."""
+    copied = {PurePosixPath(name).name for each in project.of(Copied) for name in each.sources}
+    for option in project.of(Option):
+        if option.name != "break-system-packages" or not is_on(option.value):
+            continue
+        source = option.span.source
+        where = option.command.where if option.command is not None else source.where
+        if Where.IMAGE in (where, source.where) or PurePosixPath(source.path).name in copied:
+            continue
+        listed = option.command is not None and option.command.listed
+        edits = () if listed else removal(option.span)
+        yield Found(
+            option.span,
+            "packages of the operating system may be overwritten",
+            persona=Persona.PEDANTIC if where is Where.CI else Persona.REGULAR,
+            consequence=f"{option.tool} replaces what the system's own programs import",
+            advice="make a virtual environment and install there, or use pipx or uv tool for programs",
+            repair=Repair("leave the system's packages alone", edits) if edits else None,
+        )

@@ -1,0 +1,98 @@
+"""pip is too old for what it is told.
+
+What
+----
+A Dockerfile or a CI file installs one version of pip, and gives it an option that came with a later one.
+
+Why
+---
+pip stops with "no such option", or reads a variable that it does not know without a word: then the cooldown or the
+constraint that somebody relies on is not there.
+
+Bad
+---
+    RUN pip install pip==25.3
+    RUN pip install --uploaded-prior-to P7D -r requirements.txt
+
+Good
+----
+    RUN pip install pip==26.1
+    RUN pip install --uploaded-prior-to P7D -r requirements.txt
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from types import MappingProxyType
+
+from pipway.audit.base import Found, Rule
+from pipway.audit.facts import Option, Project, Required, Span, Variable
+from pipway.audit.installs import DEPLOYED, is_pinned
+from pipway.findings import Severity
+
+RULE = Rule("PW606", "pip-too-old", "pip too old for an option", Severity.MEDIUM, references=("pip: NEWS",))
+
+#: option → the first pip that knows it
+_SINCE = MappingProxyType(
+    {
+        "uploaded-prior-to": (26, 0),
+        "all-releases": (26, 0),
+        "only-final": (26, 0),
+        "no-require-hashes": (26, 2),
+        "build-constraint": (25, 3),
+        "group": (25, 1),
+        "keyring-provider": (23, 1),
+        "config-settings": (22, 1),
+        "root-user-action": (22, 1),
+    }
+)
+_VERSION = re.compile(r"\D*(\d+)(?:\.(\d+))?")
+_EARLIEST = (0, 0)
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Options behind a pin of pip in the same file, before another pin."""
+    pins = sorted(_pins(project), key=lambda pin: (pin[0].source.path, pin[0].start))
+    for option in project.of(Option):
+        needed = _needs(option)
+        if needed == _EARLIEST or option.tool != "pip" or option.via not in ("command", "variable"):
+            continue
+        span = option.span
+        before = [pin for pin in pins if pin[0].source.path == span.source.path and pin[0].start < span.start]
+        if not before or before[-1][1] >= needed:
+            continue
+        has = ".".join(map(str, before[-1][1]))
+        yield Found(
+            span,
+            f"pip {has} does not know {option.key or option.name}, or not with this value",
+            consequence="pip stops" if option.via == "command" else "pip passes over the variable without a word",
+            advice=f"install pip {'.'.join(map(str, needed))} or later",
+            related=((before[-1][0], f"installs pip {has}"),),
+        )
+
+
+def _pins(project: Project) -> Iterator[tuple[Span, tuple[int, int]]]:
+    for each in project.of(Required):
+        command = each.command
+        if each.name == "pip" and command is not None and command.where in DEPLOYED and is_pinned(each):
+            version = _version(each.specifier)
+            if version is not None:
+                yield each.span, version
+    for variable in project.of(Variable):
+        if variable.name in ("PYTHON_PIP_VERSION", "PIP_VERSION") and (version := _version(variable.value)):
+            yield variable.span, version
+
+
+def _version(text: str) -> tuple[int, int] | None:
+    """Major and minor; None for a variable's."""
+    found = _VERSION.match(text)
+    return (int(found[1][:6]), int((found[2] or "0")[:6])) if found is not None and "$" not in text else None
+
+
+def _needs(option: Option) -> tuple[int, int]:
+    if option.name == "uploaded-prior-to" and option.value.strip().upper().startswith("P"):
+        return (26, 1)
+    if option.name == "requirement" and re.search(r"(?:^|/)pylock(?:\.[^./]+)?\.toml$", option.value):
+        return (26, 1)
+    return _SINCE.get(option.name, _EARLIEST)

@@ -1,0 +1,49 @@
+"""A lock downloads over http.
+
+What
+----
+A lock file names a file, or the index it came from, by a URL that begins with http://.
+
+Why
+---
+Who sits on the way sees what is installed and can answer with something else; only the hash stands against that, where
+there is one, and the tool may be asked to lock again by the same way.
+
+Bad
+---
+    { url = "http://nexus.corp/packages/flask-3.0.3-py3-none-any.whl", hash = "sha256:…" }
+
+Good
+----
+    { url = "https://nexus.corp/packages/flask-3.0.3-py3-none-any.whl", hash = "sha256:…" }
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Found, Rule
+from pipway.audit.facts import Locked, Project, Span
+from pipway.audit.hosts import host, is_loopback
+from pipway.findings import Severity
+
+RULE = Rule("PW802", "http-in-lock", "Plain http in a lock", Severity.HIGH)
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Each URL once; those of requirements files are PW106's, this machine's are nobody's."""
+    seen: set[Span] = set()
+    for locked in project.of(Locked):
+        if locked.format == "requirements":
+            continue
+        for url, place in ((locked.url, locked.url_span), (locked.index, locked.index_span)):
+            name, span = host(url), place or locked.span
+            if not url.lower().startswith(("http://", "git+http://")) or is_loopback(name) or span in seen:
+                continue
+            seen.add(span)
+            yield Found(
+                span,
+                f"{locked.name} is locked to {name or 'a host'} over plain http",
+                consequence="anybody on the way can answer, and sees what is installed",
+                advice="name the index with https:// in the project, and let the tool write the lock again",
+            )

@@ -1,0 +1,47 @@
+"""A locked file that nothing identifies.
+
+What
+----
+An entry of a lock file has no hash.
+
+Why
+---
+A lock is to say which files are installed. Without a hash it says only a name: whatever the index or the URL has under
+it is installed. Mostly the index gave no hash when the lock was written.
+
+Bad
+---
+    { url = "https://files.example/flask-3.0.3-py3-none-any.whl" }
+
+Good
+----
+    { url = "https://files.example/flask-3.0.3-py3-none-any.whl", hash = "sha256:…" }
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Found, Rule
+from pipway.audit.facts import Locked, Project
+from pipway.findings import Severity
+
+RULE = Rule(
+    "PW803",
+    "lock-without-hash",
+    "Lock entry without a hash",
+    Severity.HIGH,
+    references=("PEP 751", "pip: docs/html/topics/secure-installs.md"),
+)
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Files of registries and URLs; folders and repositories have no hash."""
+    for locked in project.of(Locked):
+        if locked.kind in ("registry", "url") and not locked.hashes and locked.format != "requirements":
+            yield Found(
+                locked.span,
+                f"{locked.name} {locked.version} is locked without a hash".replace("  ", " "),
+                consequence="whatever stands under that name is installed",
+                advice="let the tool write the lock again, from an index that gives hashes, as pipway does",
+            )

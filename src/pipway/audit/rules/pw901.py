@@ -1,0 +1,55 @@
+"""Uploads go over http.
+
+What
+----
+The repository that a project is published to has a URL that begins with http://, in .pypirc, in a tool's configuration
+or on a command line.
+
+Why
+---
+The upload sends its password or token in the clear, and the files as well: whoever sits on the way can publish in your
+name from then on.
+
+Bad
+---
+    [corp]
+    repository = http://nexus.corp/repository/pypi/
+
+Good
+----
+    [corp]
+    repository = https://nexus.corp/repository/pypi/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Edit, Found, Repair, Rule
+from pipway.audit.facts import Index, Project, Span
+from pipway.audit.hosts import host, is_loopback, port
+from pipway.findings import Severity
+
+RULE = Rule("PW901", "http-upload", "Upload over plain http", Severity.CRITICAL)
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Every repository to upload to but those of this machine."""
+    for index in project.of(Index):
+        name = host(index.url)
+        if index.role != "upload" or not index.url.lower().startswith("http://") or not name or is_loopback(name):
+            continue
+        yield Found(
+            index.url_span or index.span,
+            f"projects are uploaded to {name} over plain http",
+            consequence=f"{index.tool} sends its login to {name} in the clear",
+            advice=f"make {name} answer on https, write https://, and make the login invalid that was used",
+            repair=_repair(index),
+        )
+
+
+def _repair(index: Index) -> Repair | None:
+    span = index.url_span
+    if span is None or not span.text.lower().startswith("http://") or port(index.url) != 80:
+        return None
+    return Repair("upload over https", (Edit(Span(span.source, span.start, span.start + 4), "https"),))

@@ -1,0 +1,84 @@
+"""A token that can publish, for ever.
+
+What
+----
+A CI job uploads to PyPI with a password or a token that is kept as a secret of the CI.
+
+Why
+---
+It works from anywhere until somebody takes it back: an action or a dependency that reads it once can publish in your
+name years later. With Trusted Publishing the index gives the job a token of its own, for minutes, and only to this
+repository and workflow.
+
+Bad
+---
+    - uses: pypa/gh-action-pypi-publish@release/v1
+      with:
+        password: ${{ secrets.PYPI_TOKEN }}
+
+Good
+----
+    - uses: pypa/gh-action-pypi-publish@release/v1
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pipway.audit.base import Found, Persona, Rule
+from pipway.audit.facts import Index, Option, Project, Variable, Where
+from pipway.audit.hosts import host, is_public
+from pipway.findings import Severity
+
+RULE = Rule(
+    "PW902",
+    "long-lived-upload-token",
+    "Long-lived upload token in CI",
+    Severity.MEDIUM,
+    references=("zizmor use-trusted-publishing",),
+)
+_TOKENS = re.compile(
+    r"TWINE_PASSWORD|FLIT_PASSWORD|HATCH_INDEX_AUTH|PDM_PUBLISH_PASSWORD|UV_PUBLISH_(?:TOKEN|PASSWORD)"
+    r"|POETRY_PYPI_TOKEN_PYPI|POETRY_HTTP_BASIC_PYPI_PASSWORD|MATURIN_PYPI_TOKEN"
+)
+_ACTION = "pypa/gh-action-pypi-publish"
+_TRUSTED = frozenset({"github-workflow", "gitlab-ci"})  #: kinds of CI that PyPI trusts
+_ELSEWHERE = frozenset({"repository-url", "repository_url", "repository"})
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Variables and inputs of CI files; uploads elsewhere than to PyPI have no other way."""
+    other = {
+        index.span.source.path
+        for index in project.of(Index)
+        if index.role == "upload" and not _is_pypi(host(index.url))
+    }
+    other |= {
+        option.span.source.path
+        for option in project.of(Option)
+        if option.name in _ELSEWHERE and option.tool in ("action", "twine") and not _is_pypi(host(option.value))
+    }
+    for variable in project.of(Variable):
+        source = variable.span.source
+        if source.where is Where.CI and _TOKENS.fullmatch(variable.name) and variable.value.strip():
+            yield _found(variable, variable.name, elsewhere=source.path in other)
+    for option in project.of(Option):
+        if option.tool == "action" and option.name == "password" and option.section.startswith(f"{_ACTION}@"):
+            yield _found(option, "password", elsewhere=option.span.source.path in other)
+
+
+def _is_pypi(name: str) -> bool:
+    """Its upload host stands beside the index in the same domain."""
+    return is_public(name) or is_public(name.replace("upload.", "", 1))
+
+
+def _found(fact: Variable | Option, name: str, *, elsewhere: bool) -> Found:
+    known = fact.span.source.kind in _TRUSTED
+    return Found(
+        fact.span,
+        f"{name} is an upload token that does not expire",
+        persona=Persona.REGULAR if known and not elsewhere else Persona.PEDANTIC,
+        consequence="whoever reads it once can publish in your name until somebody takes it back",
+        advice="use Trusted Publishing: name this workflow at the index, and give the job `id-token: write`",
+    )

@@ -1,0 +1,76 @@
+"""What rules of index selection ask about indexes: kinds of hosts, what belongs together, lines that go into a table.
+
+Pure: names and spans only; nothing is resolved or asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from pipway.audit.base import Edit
+from pipway.audit.edits import removal
+from pipway.audit.facts import Command, Index, Option, Organisation, Span
+from pipway.audit.hosts import host, is_private
+from pipway.clients.layers import default_index
+
+#: Where anybody may take a name for a try.
+_TEST = re.compile(r"(?:test\.pypi|testpypi|test-pypi)\.")
+#: Wheels of one vendor for one kind of hardware, beside everything else on PyPI.
+_PARTIAL = re.compile(r"/whl(?:/|$)")
+
+
+def is_test(url: str, organisation: Organisation) -> bool:
+    """PyPI's index for tries, where anybody takes any name."""
+    name = host(url)
+    return bool(_TEST.match(name)) and not is_private(name, organisation)
+
+
+def is_partial(url: str, organisation: Organisation) -> bool:
+    """An index that has a few projects only, as its address says."""
+    try:
+        path = urlsplit(url.strip()).path
+    except ValueError:
+        return False
+    return is_test(url, organisation) or bool(_PARTIAL.search(path))
+
+
+def retired(url: str) -> bool:
+    """PyPI's host of before 2018."""
+    label = host(default_index()).partition(".")[0]
+    return host(url) in {f"{label}.python.org", f"test{label}.python.org"}
+
+
+def together(one: Index | Option, other: Index | Option) -> bool:
+    """Of one command, or of one file outside of commands."""
+    if one.command is not None or other.command is not None:
+        return one.command is other.command
+    return one.span.source.path == other.span.source.path
+
+
+def cut(span: Span, command: Command | None = None) -> tuple[Edit, ...]:
+    """`span` goes; nothing where it is a word of a list that a program gives."""
+    return () if command is not None and command.listed else removal(span)
+
+
+def added(index: Index, statement: str) -> tuple[Edit, ...]:
+    """A key more in the table of an index, behind its address; nothing where that is no table."""
+    behind = index.trait_spans.get("url")
+    if behind is None:
+        return ()
+    end = "\r\n" if "\r\n" in behind.source.text else "\n"
+    between = f"{end}{_indentation(behind)}" if index.span.text.startswith("[[") else ", "
+    return (Edit(Span(behind.source, behind.end, behind.end), f"{between}{statement}"),)
+
+
+def _indentation(span: Span) -> str:
+    text = span.source.text
+    before = text[text.rfind("\n", 0, span.start) + 1 : span.start]
+    return before if not before.strip() else ""
+
+
+def listing(names: Sequence[str], most: int = 3) -> str:
+    """The first names for a sentence."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

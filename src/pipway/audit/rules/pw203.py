@@ -1,0 +1,79 @@
+"""A uv index is asked for everything.
+
+What
+----
+An index that has a few projects only, as PyTorch's or TestPyPI, is not `explicit`; or any index is not, while the
+strategy is an unsafe one.
+
+Why
+---
+uv asks such an index first, for every project. What somebody uploads there in the place of a project of PyPI is
+installed; torchtriton was such a name.
+
+Bad
+---
+    [[tool.uv.index]]
+    name = "torch"
+    url = "https://files.example/whl/cu128"
+
+Good
+----
+    [[tool.uv.index]]
+    name = "torch"
+    url = "https://files.example/whl/cu128"
+    explicit = true
+
+    [tool.uv.sources]
+    torch = { index = "torch" }
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
+from pipway.audit.facts import Index, Option, Project, Required
+from pipway.audit.hosts import host, is_loopback, is_private
+from pipway.audit.indexes import added, is_partial
+from pipway.findings import Severity
+
+RULE = Rule(
+    "PW203",
+    "uv-index-not-explicit",
+    "uv index that is not explicit",
+    Severity.MEDIUM,
+    references=("uv: concepts/indexes, pinning a package to an index",),
+)
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Tables of uv. A private index that is asked first is a matter of taste, so pedantic."""
+    unsafe = {
+        option.span.source.path
+        for option in project.of(Option)
+        if option.name == "index-strategy" and option.value.strip().lower().startswith("unsafe-")
+    }
+    for index in project.of(Index):
+        if index.tool != "uv" or index.role != "extra" or "url" not in index.traits or is_loopback(host(index.url)):
+            continue
+        partial = is_partial(index.url, project.organisation)
+        sure = partial or index.span.source.path in unsafe
+        if not sure and not is_private(host(index.url), project.organisation):
+            continue
+        bound = [each for each in project.of(Required) if each.index and each.index == index.name]
+        yield Found(
+            index.trait_spans["url"],
+            f"uv asks {host(index.url) or 'this index'} for every project",
+            confidence=Confidence.HIGH if sure else Confidence.LOW,
+            persona=Persona.REGULAR if sure else Persona.PEDANTIC,
+            consequence="a project that somebody uploads there is installed in the place of PyPI's",
+            advice="write explicit = true, and name its projects in [tool.uv.sources]",
+            related=tuple((each.span, "is taken from it") for each in bound[:3]),
+            repair=_repair(index) if bound else None,
+        )
+
+
+def _repair(index: Index) -> Repair:
+    said = index.trait_spans.get("explicit")
+    edits = (Edit(said, "explicit = true"),) if said else added(index, "explicit = true")
+    return Repair("ask it for its own projects only", edits)

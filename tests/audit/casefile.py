@@ -13,9 +13,13 @@ from pathlib import Path
 from pipway.audit.base import Persona
 from pipway.audit.configuration import Configuration
 from pipway.audit.facts import Organisation, Project
+from pipway.audit.hosts import host
 from pipway.audit.run import collect
 from pipway.audit.walk import Tree
+from pipway.clients.layers import default_index
 
+PUBLIC = host(default_index())  #: stands for `{{pypi}}` in a case
+LEGACY = f"{PUBLIC.partition('.')[0]}.python.org"  #: for `{{legacy}}`
 DIRECTIVE = re.compile(r"# (expect|fix|tracked|mode|persona|today|organisation|plant): (.+)")
 
 
@@ -68,7 +72,7 @@ def read(path: Path) -> Case:
         elif line == "=== fixed\n":
             into, current = case.fixed, ""
         elif current:
-            into[current] += line.replace("\\r\n", "\r\n")
+            into[current] += line.replace("\\r\n", "\r\n").replace("{{pypi}}", PUBLIC).replace("{{legacy}}", LEGACY)
         elif said is not None:
             case.say(said[1], said[2].strip())
         else:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pipway.audit.base import Edit
 from pipway.audit.facts import Command, Option, Project, Required, Span, Variable, Where
 
+EVERYWHERE = "*"
 DEPLOYED = frozenset({Where.IMAGE, Where.CI})
 _INSTALLS = frozenset({("pip", "install"), ("uv", "pip install")})
 _FULL_PIN = re.compile(r"={2,3}[^*,]+$")
@@ -51,16 +52,18 @@ def says(command: Command, options: Mapping[int, list[Option]], *names: str) -> 
     return any(f"--{name}" in words for name in names)
 
 
-def surrounded(project: Project, path: str, *names: str) -> bool:
-    """Whether a variable of the same file, or any configuration file, sets one of pip's options."""
-    return any(
-        option.name in names
-        and option.command is None
-        and is_on(option.value)
-        and (option.via == "file" or option.span.source.path == path)
+def surroundings(project: Project, *names: str) -> frozenset[str]:
+    """Paths of files with a variable that sets one of pip's options; EVERYWHERE when a configuration file does."""
+    return frozenset(
+        EVERYWHERE if option.via == "file" else option.span.source.path
         for option in project.of(Option)
-        if option.tool in ("pip", "uv")
+        if option.tool in ("pip", "uv") and option.name in names and option.command is None and is_on(option.value)
     )
+
+
+def surrounded(command: Command, paths: frozenset[str]) -> bool:
+    """Whether `surroundings` hold for a command."""
+    return EVERYWHERE in paths or command.span.source.path in paths
 
 
 def is_open(command: Command) -> bool:
@@ -88,9 +91,9 @@ def is_ours(required: Required) -> bool:
     return bool(required.url) and not is_remote(required.url) and not required.url.endswith((".whl", ".gz", ".zip"))
 
 
-def set_in(project: Project, path: str, name: str) -> bool:
-    """Whether a file sets a variable."""
-    return any(each.name == name and each.span.source.path == path for each in project.of(Variable))
+def setting(project: Project, name: str) -> frozenset[str]:
+    """Paths of files that set a variable."""
+    return frozenset(each.span.source.path for each in project.of(Variable) if each.name == name)
 
 
 def added(command: Command, text: str) -> tuple[Edit, ...]:

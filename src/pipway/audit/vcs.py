@@ -25,7 +25,7 @@ def revision(url: str) -> str:
     except ValueError:
         return ""
     head, at, said = path.rpartition("@")
-    return said if at and head else ""
+    return said if at and head and ":" not in said else ""  # git@host:path is no revision
 
 
 def locked_folders(project: Project) -> frozenset[str]:

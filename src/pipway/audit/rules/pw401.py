@@ -25,7 +25,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Confidence, Found, Persona, Repair, Rule
 from pipway.audit.facts import Option, Project, Required
-from pipway.audit.installs import DEPLOYED, added, installs, is_open, is_remote, says, surrounded, told
+from pipway.audit.installs import DEPLOYED, added, installs, is_open, is_remote, says, surrounded, surroundings, told
 from pipway.findings import Severity
 
 RULE = Rule(
@@ -40,12 +40,11 @@ RULE = Rule(
 def check(project: Project) -> Iterator[Found]:
     """One finding per file that such a command installs from. What is not in the tree only pedants hear of."""
     options = told(project)
-    hashed = _hashed(project)
+    hashed, paths = _hashed(project), surroundings(project, "require-hashes")
     for command in installs(project):
-        path = command.span.source.path
         if command.where not in DEPLOYED or is_open(command) or says(command, options, "require-hashes"):
             continue
-        if surrounded(project, path, "require-hashes"):
+        if surrounded(command, paths):
             continue
         for option in options.get(id(command), ()):
             if option.name != "requirement" or is_remote(option.value) or "pylock" in option.value:

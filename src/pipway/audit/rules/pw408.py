@@ -24,7 +24,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Command, Project, Required
-from pipway.audit.installs import DEPLOYED, is_open, is_pinned, says, surrounded, told
+from pipway.audit.installs import DEPLOYED, is_open, is_pinned, says, surrounded, surroundings, told
 from pipway.findings import Severity
 
 RULE = Rule(
@@ -42,15 +42,14 @@ _BOUND = ("constraint", "require-hashes", "no-index")
 
 def check(project: Project) -> Iterator[Found]:
     """Named requirements of commands; what a constraint may pin, and pip itself, only pedants hear of."""
-    options = told(project)
+    options, paths = told(project), surroundings(project, *_BOUND)
     for each in project.of(Required):
         command = each.command
         if each.via != "command" or command is None or not each.name or each.url or is_pinned(each):
             continue
         if not _installs(command):
             continue
-        path = each.span.source.path
-        bound = says(command, options, *_BOUND) or surrounded(project, path, *_BOUND) or is_open(command)
+        bound = says(command, options, *_BOUND) or surrounded(command, paths) or is_open(command)
         yield Found(
             each.span,
             f"{each.name} is installed in whatever version is newest",

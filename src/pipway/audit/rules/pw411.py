@@ -22,10 +22,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
 from pipway.audit.facts import Option, Project, Span
-from pipway.audit.installs import set_in
+from pipway.audit.installs import setting
 from pipway.findings import Severity
 
 RULE = Rule(
@@ -40,12 +41,13 @@ _WORD = re.compile(r"PIP_CONSTRAINT|--constraint|-c(?=\s)")
 
 def check(project: Project) -> Iterator[Found]:
     """Constraints that are for builds by their name; other PIP_CONSTRAINTs may have been, and only pedants hear."""
+    named = setting(project, "PIP_BUILD_CONSTRAINT")
     for option in project.of(Option):
         if option.tool != "pip" or option.name != "constraint" or option.via not in ("variable", "command"):
             continue
-        build = "build" in option.value.lower()
+        build = "build" in PurePosixPath(option.value).name.lower()
         variable = option.via == "variable"
-        if not (build or variable) or (variable and set_in(project, option.span.source.path, "PIP_BUILD_CONSTRAINT")):
+        if not (build or variable) or (variable and option.span.source.path in named):
             continue
         yield Found(
             option.span,

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Project, Required, Where
-from pipway.audit.installs import is_ours, is_pinned, says, surrounded, told
+from pipway.audit.installs import is_ours, is_pinned, says, surrounded, surroundings, told
 from pipway.findings import Severity
 
 RULE = Rule("PW412", "unpinned-build-system", "Unpinned build dependencies", Severity.LOW)
@@ -33,7 +33,7 @@ _HELD = ("build-constraint", "build-constraints", "no-build-isolation")
 
 def check(project: Project) -> Iterator[Found]:
     """One finding per project; where no image builds it, only pedants hear of it."""
-    options = told(project)
+    options, paths = told(project), surroundings(project, *_HELD)
     held = {each.span.source.path for each in project.of(Required) if each.group == "build-constraints"}
     builds = [
         each
@@ -42,7 +42,7 @@ def check(project: Project) -> Iterator[Found]:
         and each.command.where is Where.IMAGE
         and is_ours(each)
         and not says(each.command, options, *_HELD)
-        and not surrounded(project, each.span.source.path, *_HELD)
+        and not surrounded(each.command, paths)
     ]
     seen: set[str] = set()
     for each in project.of(Required):

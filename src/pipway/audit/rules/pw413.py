@@ -33,6 +33,7 @@ RULE = Rule(
     "PW413", "global-prereleases", "Pre-releases of everything", Severity.MEDIUM, references=("pip: NEWS 26.0",)
 )
 _FLAGS = frozenset({"pre", "allow-prereleases", "allow_prereleases", "pip-pre"})
+_LOOKING = frozenset({"list", "index versions", "index", "pip list", "search"})  #: they install nothing
 _TOOLS = frozenset({"pip", "uv", "pdm", "pipenv", "tox", "pip-tools"})
 
 
@@ -40,6 +41,8 @@ def check(project: Project) -> Iterator[Found]:
     """Every such option that is on for all projects."""
     for option in project.of(Option):
         if option.tool not in _TOOLS or not _allows(option):
+            continue
+        if option.command is not None and option.command.verb in _LOOKING:
             continue
         listed = option.command is not None and option.command.listed
         edits = () if listed else removal(option.span)

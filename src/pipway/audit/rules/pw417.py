@@ -30,7 +30,7 @@ from types import MappingProxyType
 
 from pipway.audit.base import Confidence, Found, Rule
 from pipway.audit.cooldowns import cooldowns
-from pipway.audit.facts import Index, Option, Project
+from pipway.audit.facts import Index, Project
 from pipway.audit.hosts import host
 from pipway.findings import Severity
 
@@ -50,8 +50,16 @@ _RESULTS = MappingProxyType(
 
 def check(project: Project) -> Iterator[Found]:
     """Every cooldown beside such an index of its own tool and file, or of a configuration file."""
+    indexes: dict[tuple[str, str], Index] = {}
+    for each in project.of(Index):
+        if _gives_none(each):
+            indexes.setdefault((each.tool, each.span.source.path), each)
+            if each.via == "file":
+                indexes.setdefault((each.tool, ""), each)
     for option in cooldowns(project):
-        index = next((each for each in project.of(Index) if _concerns(option, each)), None)
+        index = indexes.get((option.tool, option.span.source.path))
+        if index is None and option.via == "file":
+            index = indexes.get((option.tool, ""))
         if index is None:
             continue
         name = host(index.url) or "the index"
@@ -65,9 +73,5 @@ def check(project: Project) -> Iterator[Found]:
         )
 
 
-def _concerns(option: Option, index: Index) -> bool:
-    if index.tool != option.tool or index.role == "upload" or not _WITHOUT.search(index.url):
-        return False
-    if "exclude-newer" in index.traits:
-        return False
-    return index.span.source.path == option.span.source.path or index.via == option.via == "file"
+def _gives_none(index: Index) -> bool:
+    return index.role != "upload" and _WITHOUT.search(index.url) is not None and "exclude-newer" not in index.traits

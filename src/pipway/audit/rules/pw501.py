@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 
 from pipway.audit.base import Found, Persona, Repair, Rule
 from pipway.audit.facts import Command, Option, Project, Required, Where
-from pipway.audit.installs import DEPLOYED, added, asked, installs, is_open, is_remote, says, surrounded, told
+from pipway.audit.installs import DEPLOYED, added, asked, installs, is_open, says, surrounded, surroundings, told
 from pipway.findings import Severity
 
 RULE = Rule(
@@ -34,18 +34,20 @@ RULE = Rule(
     Severity.LOW,
     references=("pip: docs/html/topics/secure-installs.md",),
 )
+_WHEELS = frozenset({"pip", "setuptools", "wheel", "uv"})  #: they always have one
 _BINARY = ("only-binary", "no-build", "no-binary")
 
 
 def check(project: Project) -> Iterator[Found]:
     """Installs of names or files in the stage that is deployed; of CI only pedants hear."""
     options, requirements = told(project), asked(project)
+    paths = surroundings(project, *_BINARY)
     for command in installs(project):
         if command.where not in DEPLOYED or not command.final or is_open(command):
             continue
         if not _from_index(options.get(id(command), ()), requirements.get(id(command), ())):
             continue
-        if says(command, options, *_BINARY) or surrounded(project, command.span.source.path, *_BINARY):
+        if says(command, options, *_BINARY) or surrounded(command, paths):
             continue
         yield _found(command)
 
@@ -64,5 +66,5 @@ def _found(command: Command) -> Found:
 
 def _from_index(options: Sequence[Option], requirements: Sequence[Required]) -> bool:
     """Whether an index is asked at all; what the project itself needs is not seen here."""
-    named = any(each.name and not is_remote(each.url) and not each.url for each in requirements)
+    named = any(each.name and not each.url and each.name not in _WHEELS for each in requirements)
     return named or any(option.name == "requirement" for option in options)

@@ -37,10 +37,13 @@ _NAMES = frozenset({"require-virtualenv", "require-venv"})
 def check(project: Project) -> Iterator[Found]:
     """Configuration files of a user, here or on this machine, that have options but not this one."""
     copied = {PurePosixPath(name).name for each in project.of(Copied) for name in each.sources}
+    said: dict[str, list[Option]] = {}
+    for option in project.of(Option):
+        said.setdefault(option.span.source.path, []).append(option)
     for source in project.sources:
         if source.kind != "pip.conf" or source.where is Where.IMAGE or PurePosixPath(source.path).name in copied:
             continue
-        options = [option for option in project.of(Option) if option.span.source is source]
+        options = said.get(source.path, [])
         if not options or any(option.name in _NAMES for option in options):
             continue
         if not any(option.layer == "user" for option in options):

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Command, Option, Project, Where
-from pipway.audit.installs import added, installs, is_open, says, set_in, told
+from pipway.audit.installs import added, installs, is_open, says, setting, told
 from pipway.findings import Severity
 
 RULE = Rule("PW603", "cache-in-image", "Cache left in an image", Severity.INFO, references=("hadolint DL3042",))
@@ -32,7 +32,7 @@ RULE = Rule("PW603", "cache-in-image", "Cache left in an image", Severity.INFO, 
 
 def check(project: Project) -> Iterator[Found]:
     """pip's installs of final stages; a cache that is removed in the same file is none."""
-    options = told(project)
+    options, said = told(project), setting(project, "PIP_NO_CACHE_DIR")
     emptied = {command.span.source.path for command in project.of(Command) if _empties(command)}
     kept_out = {
         option.span.source.path
@@ -43,7 +43,7 @@ def check(project: Project) -> Iterator[Found]:
         path = command.span.source.path
         if command.tool != "pip" or command.where is not Where.IMAGE or not command.final or is_open(command):
             continue
-        if says(command, options, "no-cache-dir") or set_in(project, path, "PIP_NO_CACHE_DIR"):
+        if says(command, options, "no-cache-dir") or path in said:
             continue
         if path in emptied | kept_out or any("type=cache" in mount for mount in command.mounts):
             continue

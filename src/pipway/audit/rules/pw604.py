@@ -31,6 +31,7 @@ from pipway.findings import Severity
 
 RULE = Rule("PW604", "index-in-tox", "Index in tox.ini", Severity.LOW, references=("tox: upgrading",))
 _INDEXES = frozenset({"index-url", "extra-index-url", "find-links", "trusted-host"})
+_KINDS = frozenset({"tox", "pyproject.toml", "setup.cfg", "setup"})
 _ADVICE = "let tox pass PIP_INDEX_URL on, or keep the index in pip.conf"
 
 
@@ -46,7 +47,9 @@ def check(project: Project) -> Iterator[Found]:
             )
     for option in project.of(Option):
         command = option.command
-        if command is None or option.name not in _INDEXES or not command.step.startswith(("testenv", "tox", "pkgenv")):
+        if command is None or option.name not in _INDEXES or option.span.source.kind not in _KINDS:
+            continue
+        if not command.step.startswith(("testenv", "tox", "pkgenv", "env_run_base")):
             continue
         if (command.tool, command.verb) == ("pip", "install") and option.tool == "pip" and option.via == "command":
             yield Found(

@@ -23,6 +23,7 @@ Good
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from types import MappingProxyType
 
@@ -53,23 +54,28 @@ _EARLIEST = (0, 0)
 
 def check(project: Project) -> Iterator[Found]:
     """Options behind a pin of pip in the same file, before another pin."""
-    pins = sorted(_pins(project), key=lambda pin: (pin[0].source.path, pin[0].start))
+    pins = sorted(_pins(project), key=_place)
+    places = [_place(pin) for pin in pins]
     for option in project.of(Option):
         needed = _needs(option)
         if needed == _EARLIEST or option.tool != "pip" or option.via not in ("command", "variable"):
             continue
         span = option.span
-        before = [pin for pin in pins if pin[0].source.path == span.source.path and pin[0].start < span.start]
-        if not before or before[-1][1] >= needed:
+        at = bisect_left(places, (span.source.path, span.start)) - 1
+        if at < 0 or pins[at][0].source.path != span.source.path or pins[at][1] >= needed:
             continue
-        has = ".".join(map(str, before[-1][1]))
+        has = ".".join(map(str, pins[at][1]))
         yield Found(
             span,
             f"pip {has} does not know {option.key or option.name}, or not with this value",
             consequence="pip stops" if option.via == "command" else "pip passes over the variable without a word",
             advice=f"install pip {'.'.join(map(str, needed))} or later",
-            related=((before[-1][0], f"installs pip {has}"),),
+            related=((pins[at][0], f"installs pip {has}"),),
         )
+
+
+def _place(pin: tuple[Span, tuple[int, int]]) -> tuple[str, int]:
+    return pin[0].source.path, pin[0].start
 
 
 def _pins(project: Project) -> Iterator[tuple[Span, tuple[int, int]]]:

@@ -27,6 +27,7 @@ from collections.abc import Iterator, Mapping
 from pipway.audit.base import Confidence, Found, Persona, Rule
 from pipway.audit.facts import Locked, Organisation, Project
 from pipway.audit.hosts import host, is_loopback, is_public
+from pipway.clients.layers import default_index
 from pipway.findings import Severity
 
 RULE = Rule(
@@ -76,8 +77,8 @@ def _is_odd(count: Counter[str], name: str) -> bool:
 
 def _serves_public(name: str, group: _Group, usual: Mapping[_Group, str], organisation: Organisation) -> bool:
     """Files of an index that is allowed, at the host that has nearly all of them."""
-    index = host(group[1])
-    return bool(index) and index in organisation.hosts and usual.get(group) == name
+    index = host(group[1] or default_index())
+    return index in organisation.hosts and usual.get(group) == name
 
 
 def _found(locked: Locked, name: str, why: str, *, sure: bool = True) -> Found:

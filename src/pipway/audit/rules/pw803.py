@@ -36,9 +36,11 @@ RULE = Rule(
 
 
 def check(project: Project) -> Iterator[Found]:
-    """Files of registries and URLs; folders and repositories have no hash."""
+    """Files of registries and URLs; folders, also those that are an index, and repositories have no hash."""
     for locked in project.of(Locked):
-        if locked.kind in ("registry", "url") and not locked.hashes and locked.format != "requirements":
+        if locked.kind not in ("registry", "url") or locked.hashes or locked.format == "requirements":
+            continue
+        if "://" in f"{locked.url}{locked.index}" or not (locked.url or locked.index):
             yield Found(
                 locked.span,
                 f"{locked.name} {locked.version} is locked without a hash".replace("  ", " "),

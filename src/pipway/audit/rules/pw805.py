@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipway.audit.base import Found, Rule
+from pipway.audit.base import Confidence, Found, Rule
 from pipway.audit.facts import Index, Locked, Project
 from pipway.audit.hosts import host, is_loopback, is_private
 from pipway.findings import Severity
@@ -56,6 +56,7 @@ def check(project: Project) -> Iterator[Found]:
         yield Found(
             locked.url_span or locked.span,
             f"the lock downloads from {name}, past {min(inside)}",
+            confidence=Confidence.MEDIUM,
             consequence=f"{min(inside)} is not asked for these files, and cannot hold any of them back",
             advice=f"lock again while {min(inside)} is the only index, or let a forward proxy cover {name}",
         )

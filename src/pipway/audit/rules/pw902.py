@@ -44,20 +44,24 @@ _TOKENS = re.compile(
 )
 _ACTION = "pypa/gh-action-pypi-publish"
 _TRUSTED = frozenset({"github-workflow", "gitlab-ci"})  #: kinds of CI that PyPI trusts
+_NAMES = frozenset({"pypi", "testpypi"})
 _ELSEWHERE = frozenset({"repository-url", "repository_url", "repository"})
 
 
 def check(project: Project) -> Iterator[Found]:
     """Variables and inputs of CI files; uploads elsewhere than to PyPI have no other way."""
     other = {
-        index.span.source.path
-        for index in project.of(Index)
-        if index.role == "upload" and not _is_pypi(host(index.url))
+        index.span.source.path for index in project.of(Index) if index.role == "upload" and not _is_pypi(index.url)
     }
     other |= {
         option.span.source.path
         for option in project.of(Option)
-        if option.name in _ELSEWHERE and option.tool in ("action", "twine") and not _is_pypi(host(option.value))
+        if option.name in _ELSEWHERE and option.tool in ("action", "twine") and not _is_pypi(option.value)
+    }
+    other |= {
+        each.span.source.path
+        for each in project.of(Variable)
+        if each.name == "TWINE_REPOSITORY" and not _is_pypi(each.value)
     }
     for variable in project.of(Variable):
         source = variable.span.source
@@ -68,9 +72,12 @@ def check(project: Project) -> Iterator[Found]:
             yield _found(option, "password", elsewhere=option.span.source.path in other)
 
 
-def _is_pypi(name: str) -> bool:
-    """Its upload host stands beside the index in the same domain."""
-    return is_public(name) or is_public(name.replace("upload.", "", 1))
+def _is_pypi(repository: str) -> bool:
+    """By name or URL; the hosts for uploads and for tests stand beside the index in the same domain."""
+    if repository in _NAMES:
+        return True
+    name = host(repository)
+    return any(is_public(name.removeprefix(prefix)) for prefix in ("", "upload.", "test."))
 
 
 def _found(fact: Variable | Option, name: str, *, elsewhere: bool) -> Found:

@@ -12,7 +12,7 @@ from pipway.audit.facts import Span
 
 _USERINFO = re.compile(r"^\s*[A-Za-z][A-Za-z0-9+.-]*://([^\s/?#\"'<>]*)@")
 #: where a program, a CI or a person puts a value in: ${X}, $X, %X%, {{ x }}, $(x), <x>, ***
-_FILLED = re.compile(
+FILLED = re.compile(
     r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|%[A-Za-z_]\w*%|\{\{[^}]*\}\}|<[^>]*>|\*{3,}|\{[A-Za-z_]\w*\}"
 )
 #: tokens that stand alone, in the place of a user: GitHub's, GitLab's, PyPI's, and what is as long
@@ -25,28 +25,33 @@ def holds_secret(url: str) -> bool:
     if match is None:
         return False
     user, colon, password = match[1].partition(":")
-    if colon and _FILLED.sub("", password):
+    if colon and FILLED.sub("", password):
         return True
     return not colon and _TOKEN.fullmatch(user) is not None
 
 
 def is_filled_in(text: str) -> bool:
     """Whether it is nothing, or only names where the value comes from."""
-    return not _FILLED.sub("", text).strip()
+    return not FILLED.sub("", text).strip()
 
 
 def has_login(url: str) -> bool:
     """Whether its userinfo has a password, written there or filled in later."""
-    match = _USERINFO.match(url)
+    match = _USERINFO.match(_masked(url))
     return match is not None and ((":" in match[1] and not match[1].endswith(":")) or holds_secret(url))
 
 
 def without_password(span: Span | None, url: str, *, user: bool = True) -> tuple[Edit, ...]:
     """The password goes, and the user as well unless `user`; nothing where the URL does not stand as it is."""
-    match = _USERINFO.match(url)
+    match = _USERINFO.match(_masked(url))
     if span is None or span.text != url or match is None:
         return ()
     name, colon, _ = match[1].partition(":")
     keeps = user and colon and name
     start, end = (match.start(1) + len(name), match.end(1)) if keeps else (match.start(1), match.end())
     return (Edit(Span(span.source, span.start + start, span.start + end), ""),)
+
+
+def _masked(url: str) -> str:
+    """What is filled in may have spaces and slashes."""
+    return FILLED.sub(lambda match: "x" * len(match.group()), url)

@@ -50,11 +50,12 @@ _SWITCHES = frozenset({("pixi", "tls-no-verify"), ("conda", "insecure")})
 
 def check(project: Project) -> Iterator[Found]:
     """Every such switch but one for an index of this machine; hosts without a check are PW102's."""
+    local = _local(project)
     for option in project.of(Option):
         value = option.value.strip().lower()
         off = option.name == "verify-ssl" and value in _FALSE
         switched = (option.tool, option.name) in _SWITCHES and value in _TRUE
-        if not (off or switched) or _is_local(option, project):
+        if not (off or switched) or (option.span.source.path, option.span.start) in local:
             continue
         yield Found(
             option.value_span or option.span,
@@ -65,13 +66,10 @@ def check(project: Project) -> Iterator[Found]:
         )
 
 
-def _is_local(option: Option, project: Project) -> bool:
-    """Whether it is a key of an index on this machine."""
-    for index in project.of(Index):
-        span = index.trait_spans.get("verify_ssl")
-        if span is not None and span.source is option.span.source and span.start <= option.span.start < span.end:
-            return is_loopback(host(index.url))
-    return False
+def _local(project: Project) -> set[tuple[str, int]]:
+    """Where the keys of indexes on this machine stand."""
+    spans = (index.trait_spans.get("verify_ssl") for index in project.of(Index) if is_loopback(host(index.url)))
+    return {(span.source.path, span.start) for span in spans if span is not None}
 
 
 def _repair(option: Option, value: str) -> Repair | None:

@@ -36,7 +36,7 @@ RULE = Rule("PW107", "tls-off-everywhere", "TLS verification off for every progr
 _BUNDLES = frozenset({"CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 #: an empty value that somebody wrote; `ARG X` and `X:` take it from elsewhere
-_EMPTY = re.compile(r"=\s*(?:\"\"|'')?\s*$|:\s*(?:\"\"|'')\s*$")
+_EMPTY = re.compile(r"=$|[=:][ \t]*(?:\"\"|'')$")
 _ADVICE = "install the certificate authority of your network, or name its file"
 
 
@@ -69,7 +69,7 @@ def _severity(variable: Variable) -> Severity | None:
     if variable.name == "GIT_SSL_NO_VERIFY":
         return None if is_filled_in(variable.value) else Severity.HIGH
     if variable.name in _BUNDLES:
-        return Severity.MEDIUM if not variable.value and _EMPTY.search(variable.span.text) else None
+        return Severity.MEDIUM if not variable.value and _EMPTY.search(variable.span.text.rstrip()) else None
     return Severity.INFO if variable.name == "PYTHONHTTPSVERIFY" and variable.value.strip() == "0" else None
 
 

@@ -1,0 +1,58 @@
+"""A container is given a secret in clear by its environment.
+
+What
+----
+`environment:` or build `args:` of a compose file have an index or a proxy URL with a password in it, or a variable that
+is an installer's password or token, written there.
+
+Why
+---
+It is in the repository. `docker inspect` shows it, every process in the container has it, and build arguments stay in
+the image's history.
+
+Bad
+---
+    services:
+      web:
+        environment:
+          UV_INDEX_CORP_PASSWORD: hunter2
+
+Good
+----
+    services:
+      web:
+        secrets: [pipconf]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipway.audit.base import Found, Rule
+from pipway.audit.facts import Index, Option, Project, Variable
+from pipway.audit.logins import holds_secret, is_filled_in
+from pipway.findings import Severity
+
+RULE = Rule("PW315", "secret-in-environment", "Secret in the environment of a container", Severity.HIGH)
+
+_SECRETS = frozenset({"password", "token"})
+_KINDS = frozenset({"compose", "kubernetes", "devcontainer"})
+
+
+def check(project: Project) -> Iterator[Found]:
+    """Variables of containers; Dockerfiles are PW304's, env files PW301's and PW302's."""
+    spans = {index.span for index in project.of(Index) if index.via == "variable" and holds_secret(index.url)}
+    spans |= {
+        option.span
+        for option in project.of(Option)
+        if option.via == "variable" and option.name in _SECRETS and not is_filled_in(option.value)
+    }
+    for variable in project.of(Variable):
+        proxy = variable.name.lower().endswith("_proxy") and holds_secret(variable.value)
+        if variable.span.source.kind in _KINDS and variable.how != "shell" and (variable.span in spans or proxy):
+            yield Found(
+                variable.value_span or variable.span,
+                f"{variable.name} has a password in clear",
+                consequence="whoever reads the file has it, and every process in the container",
+                advice="make it invalid; use `secrets:` of compose, or a secretKeyRef",
+            )

@@ -26,10 +26,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipway.audit.base import Found, Rule
+from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Index, Project
 from pipway.audit.hosts import host
-from pipway.audit.logins import holds_secret
+from pipway.audit.logins import holds_secret, without_password
 from pipway.findings import Severity
 
 RULE = Rule("PW301", "index-credentials", "Credentials in an index URL", Severity.HIGH)
@@ -45,10 +45,12 @@ def check(project: Project) -> Iterator[Found]:
         if not written or not holds_secret(index.url):
             continue
         name = host(index.url) or "an index"
+        edits = without_password(index.url_span, index.url)
         yield Found(
             index.url_span or index.span,
             f"the URL of {name} holds a password",
             Severity.CRITICAL if source.tracked else Severity.HIGH,
             consequence="whoever can read the repository has it" if source.tracked else "whoever reads the file has it",
             advice=_ADVICE,
+            repair=Repair("take the password out", edits) if edits else None,
         )

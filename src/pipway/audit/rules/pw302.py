@@ -25,9 +25,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipway.audit.base import Found, Rule
+from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Option, Project, Span, Variable
-from pipway.audit.logins import holds_secret
+from pipway.audit.logins import holds_secret, without_password
 from pipway.findings import Severity
 
 RULE = Rule("PW302", "proxy-credentials", "Credentials in a proxy URL", Severity.HIGH)
@@ -39,17 +39,19 @@ def check(project: Project) -> Iterator[Found]:
     """Files that hold options, and env files; command lines are PW306's, images PW304's."""
     for option in project.of(Option):
         if option.name == "proxy" and option.via not in ("command", "variable") and holds_secret(option.value):
-            yield _found(option.value_span or option.span, option.key or "proxy")
+            yield _found(option.value, option.value_span, option.span, option.key or "proxy")
     for variable in project.of(Variable):
         named = variable.span.source.kind in _KINDS and variable.name.lower().endswith("proxy")
         if named and (holds_secret(variable.value) or holds_secret(f"http://{variable.value}")):
-            yield _found(variable.value_span or variable.span, variable.name)
+            yield _found(variable.value, variable.value_span, variable.span, variable.name)
 
 
-def _found(span: Span, key: str) -> Found:
+def _found(url: str, url_span: Span | None, span: Span, key: str) -> Found:
+    edits = without_password(url_span, url, user=False)
     return Found(
-        span,
+        url_span or span,
         f"the proxy's URL in {key} holds a password",
         consequence="whoever reads the file has the login, which is often a person's for everything",
         advice="run a proxy on this machine that logs in, as pipway does, and name that one",
+        repair=Repair("take the login out", edits) if edits else None,
     )

@@ -26,8 +26,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipway.audit.base import Found, Rule
+from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Option, Project, Span
+from pipway.audit.logins import has_login, without_password
 from pipway.findings import Severity
 
 RULE = Rule("PW308", "variable-in-pip-conf", "Variable that pip does not fill in", Severity.MEDIUM)
@@ -44,9 +45,12 @@ def check(project: Project) -> Iterator[Found]:
         span = option.value_span
         if span is not None:
             span = Span(span.source, span.start + match.start(), span.start + match.end())
+        login = has_login(option.value)
+        edits = without_password(option.value_span, option.value) if login else ()
         yield Found(
             span or option.span,
             f"pip does not fill in {match.group()} here",
             consequence="it sends the text as it stands",
             advice="set the whole value by a PIP_… variable, or leave the login to a keyring or a netrc",
+            repair=Repair("take the password out", edits) if edits else None,
         )

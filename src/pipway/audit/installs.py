@@ -88,7 +88,8 @@ def is_remote(url: str) -> bool:
 
 def is_ours(required: Required) -> bool:
     """Whether it is the project itself: a folder of the tree."""
-    return bool(required.url) and not is_remote(required.url) and not required.url.endswith((".whl", ".gz", ".zip"))
+    path = required.url
+    return bool(path) and not is_remote(path) and "*" not in path and not path.endswith((".whl", ".gz", ".zip"))
 
 
 def setting(project: Project, name: str) -> frozenset[str]:

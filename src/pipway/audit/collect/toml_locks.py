@@ -38,6 +38,9 @@ _ALGORITHMS = frozenset({"sha1", "sha224", "sha256", "sha384", "sha512", "md5", 
 _KINDS: Mapping[str, str] = MappingProxyType(
     {"virtual": "workspace", "directory": "path", "file": "url", "legacy": "registry", "vcs": "git", "archive": "url"}
 )
+#: uv writes pylock's tables on one line
+_INLINE = re.compile(r"^(vcs|directory|archive)[ \t]*=[ \t]*\Z", re.MULTILINE)
+_COMMIT = re.compile(r"\bcommit-id[ \t]*=[ \t]*[\"']([0-9a-f]{7,64})[\"']")
 
 
 @dataclass(slots=True)
@@ -184,8 +187,11 @@ def _file(source: Source, package: _Package, form: str, start: int, end: int) ->
             return None
     if not is_file and not (path and (hashes or form != "uv.lock")):
         return None
-    kind = package.kind if package.kind != "registry" or url or path else "registry"
     span = Span(source, start, end)
+    inline = _INLINE.search(source.text, max(package.start, start - 30), start) if form == "pylock.toml" else None
+    kind = _KINDS.get(inline[1], package.kind) if inline is not None else package.kind
+    if kind == "git" and (commit := _COMMIT.search(source.text, start, end)) is not None:
+        url += f"@{commit[1]}"
     return package.locked(form, span, url, url_span, tuple(hashes), kind)
 
 

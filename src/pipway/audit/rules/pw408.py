@@ -37,6 +37,7 @@ RULE = Rule(
 _INSTALLERS = frozenset({"pip", "uv", "uvx", "pipx"})
 _NOT_INSTALLED = frozenset({"add", "uninstall", "pip uninstall"})
 _TOOLS = frozenset({"pip", "setuptools", "wheel"})
+_FROM = frozenset({"--from", "--spec"})
 _BOUND = ("constraint", "require-hashes", "no-index")
 
 
@@ -47,7 +48,7 @@ def check(project: Project) -> Iterator[Found]:
         command = each.command
         if each.via != "command" or command is None or not each.name or each.url or is_pinned(each):
             continue
-        if not _installs(command):
+        if not _installs(command) or _is_program(each, command):
             continue
         bound = says(command, options, *_BOUND) or surrounded(command, paths) or is_open(command)
         yield Found(
@@ -57,6 +58,19 @@ def check(project: Project) -> Iterator[Found]:
             consequence=f"the next run may install another {each.name} than this one",
             advice=f"write one version, {each.name}==…, or install from a lock file or a file with hashes",
         )
+
+
+def _is_program(each: Required, command: Command) -> bool:
+    """Whether it is what `uvx --from PROJECT` runs, which is no project."""
+    before = ""
+    given = False
+    place = each.span.start
+    for word in command.words:
+        given = given or word.text.partition("=")[0] in _FROM
+        if word.span.start <= place <= word.span.end and word.span.source is each.span.source:
+            return given and not before.startswith("-") and not word.text.startswith("-")
+        before = word.text
+    return False
 
 
 def _installs(command: Command) -> bool:

@@ -35,7 +35,7 @@ RULE = Rule(
     references=("pip: docs/html/topics/secure-installs.md",),
 )
 _WHEELS = frozenset({"pip", "setuptools", "wheel", "uv"})  #: they always have one
-_BINARY = ("only-binary", "no-build", "no-binary")
+_BINARY = ("only-binary", "no-build", "no-binary", "no-index")
 
 
 def check(project: Project) -> Iterator[Found]:

@@ -37,6 +37,7 @@ RULE = Rule(
     Severity.HIGH,
     references=("PEP 751: Security Implications",),
 )
+_FILES = (".whl", ".tar.gz", ".zip", ".tar.bz2")
 _ENOUGH = 3  #: files that make a host an index's own
 _Group = tuple[str, str]
 
@@ -63,7 +64,9 @@ def check(project: Project) -> Iterator[Found]:
 
 
 def _is_file(locked: Locked) -> bool:
-    return locked.kind in ("registry", "url") and bool(host(locked.url)) and locked.format != "requirements"
+    """What has no name is an index or a repository that the lock mentions, if it is no file."""
+    named = bool(locked.name) or locked.url.lower().partition("#")[0].endswith(_FILES)
+    return named and locked.kind in ("registry", "url") and bool(host(locked.url)) and locked.format != "requirements"
 
 
 def _group(locked: Locked) -> _Group:
@@ -84,9 +87,9 @@ def _serves_public(name: str, group: _Group, usual: Mapping[_Group, str], organi
 def _found(locked: Locked, name: str, why: str, *, sure: bool = True) -> Found:
     return Found(
         locked.url_span or locked.span,
-        f"{locked.name} comes from {name}, {why}",
+        f"{locked.name or 'a file'} comes from {name}, {why}",
         confidence=Confidence.HIGH if sure else Confidence.LOW,
         persona=Persona.REGULAR if sure else Persona.PEDANTIC,
-        consequence=f"installs from this lock download {locked.name} from {name}",
+        consequence=f"installs from this lock download {locked.name or 'it'} from {name}",
         advice="look at who changed that line, and let the tool lock again through the index that is allowed",
     )

@@ -38,7 +38,12 @@ RULE = Rule(
 def check(project: Project) -> Iterator[Found]:
     """Files of registries and URLs; folders, also those that are an index, and repositories have no hash."""
     for locked in project.of(Locked):
-        if locked.kind not in ("registry", "url") or locked.hashes or locked.format == "requirements":
+        if (
+            locked.kind not in ("registry", "url")
+            or locked.hashes
+            or locked.format == "requirements"
+            or not locked.name
+        ):
             continue
         if "://" in f"{locked.url}{locked.index}" or not (locked.url or locked.index):
             yield Found(

@@ -2,8 +2,8 @@
 
 What
 ----
-`environment:` or build `args:` of a compose file have an index or a proxy URL with a password in it, or a variable that
-is an installer's password or token, written there.
+`environment:` or build `args:` of a compose file, `env:` of a Kubernetes manifest or a ConfigMap have an index or a
+proxy URL with a password in it, or a variable that is an installer's password or token, written there.
 
 Why
 ---

@@ -37,7 +37,7 @@ RULE = Rule("PW405", "impossible-hash", "Impossible or copied hash", Severity.HI
 _LENGTHS = MappingProxyType({"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128})
 _HEX = re.compile(r"[0-9a-f]+")
 _ALIKE = 3  #: characters in which two digests differ at most
-_MOST = 50  #: digests that are compared with one
+_MOST = 8  #: digests that are compared with one, for each piece that they share
 _ADVICE = "let `pip-compile --generate-hashes`, `uv pip compile --generate-hashes` or the lock's own tool write it"
 
 
@@ -47,6 +47,7 @@ class _Digest:
     kind: str
     text: str
     span: Span
+    number: int
 
 
 def check(project: Project) -> Iterator[Found]:
@@ -61,6 +62,8 @@ def check(project: Project) -> Iterator[Found]:
                 consequence="no file matches it, and nothing is installed",
                 advice=_ADVICE,
             )
+            continue
+        if digest.kind not in _LENGTHS or not digest.number:
             continue
         step = max(1, len(digest.text) // (_ALIKE + 1))
         keys = [(at, digest.text[at : at + step]) for at in range(0, len(digest.text), step)]
@@ -82,12 +85,16 @@ def check(project: Project) -> Iterator[Found]:
 def _digests(project: Project) -> Iterator[_Digest]:
     for each in project.of(Required):
         for kind, digest, span in each.hashes:
-            yield _Digest(each.name, kind.lower(), digest.lower(), span)
+            yield _Digest(each.name, kind.lower(), digest.lower(), span, _number(digest))
     for locked in project.of(Locked):
         for text in locked.hashes if locked.format != "requirements" else ():
             kind, colon, digest = text.partition(":")
             if colon:
-                yield _Digest(_name(locked.name), kind.lower(), digest.lower(), locked.span)
+                yield _Digest(_name(locked.name), kind.lower(), digest.lower(), locked.span, _number(digest))
+
+
+def _number(digest: str) -> int:
+    return int(digest, 16) if len(digest) <= max(_LENGTHS.values()) and _HEX.fullmatch(digest.lower()) else 0
 
 
 def _name(name: str) -> str:
@@ -97,7 +104,7 @@ def _name(name: str) -> str:
 def _wrong(digest: _Digest) -> str:
     length = _LENGTHS.get(digest.kind)
     if length is None or "$" in digest.text:
-        return ""
+        return ""  # it is not compared either: what stands for it is filled in, or is no hash that pip knows
     if not _HEX.fullmatch(digest.text):
         return "is not hexadecimal"
     if len(digest.text) != length:
@@ -107,6 +114,14 @@ def _wrong(digest: _Digest) -> str:
 
 def _copied(one: _Digest, other: _Digest) -> bool:
     """Whether two projects have one digest, or nearly."""
-    if one.name == other.name or not one.name or not other.name or one.kind != other.kind:
+    if (
+        one.name == other.name
+        or not one.name
+        or not other.name
+        or one.kind != other.kind
+        or len(one.text) != len(other.text)
+    ):
         return False
-    return sum(a != b for a, b in zip(one.text, other.text, strict=True)) <= _ALIKE
+    bits = one.number ^ other.number
+    bits |= bits >> 1 | bits >> 2 | bits >> 3  # the last of each four says whether one of them is set
+    return (bits & int("1" * len(one.text), 16)).bit_count() <= _ALIKE

@@ -65,11 +65,16 @@ def check(project: Project) -> Iterator[Found]:
     }
     for variable in project.of(Variable):
         source = variable.span.source
-        if source.where is Where.CI and _TOKENS.fullmatch(variable.name) and variable.value.strip():
+        if source.where is Where.CI and _TOKENS.fullmatch(variable.name) and _lasts(variable.value):
             yield _found(variable, variable.name, elsewhere=source.path in other)
     for option in project.of(Option):
         if option.tool == "action" and option.name == "password" and option.section.startswith(f"{_ACTION}@"):
             yield _found(option, "password", elsewhere=option.span.source.path in other)
+
+
+def _lasts(value: str) -> bool:
+    """A job's own token ends with the job."""
+    return bool(value.strip()) and "CI_JOB_TOKEN" not in value and "github.token" not in value
 
 
 def _is_pypi(repository: str) -> bool:

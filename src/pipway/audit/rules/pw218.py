@@ -67,5 +67,6 @@ def _repair(links: Index, project: Project) -> Repair | None:
     span = options[0].span
     if links.via == "variable" or not span.text.lstrip().lower().startswith(("-f", "--find", "find")):
         return None
-    text = {"command": "--no-index ", "requirements": "--no-index\n"}.get(links.via, "no-index = true\n")
+    end = "\r\n" if "\r\n" in span.source.text else "\n"
+    text = {"command": "--no-index ", "requirements": f"--no-index{end}"}.get(links.via, f"no-index = true{end}")
     return Repair("ask no index", (Edit(Span(span.source, span.start, span.start), text),))

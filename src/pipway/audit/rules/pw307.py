@@ -79,9 +79,11 @@ def _repair(url: str, span: Span | None, parts: tuple[tuple[int, int], ...], *, 
     if not clear or span is None or span.text != url or span.source.kind not in _PLAIN_FILES:
         return None
     login = url[parts[0][0] : parts[-1][1]]
-    edits = []
-    for start, end in parts:
-        better = quote(url[start:end], safe="!$&'()*+,;=%" if "%" in login else "!$&'()*+,;=")
-        if better != url[start:end]:
-            edits.append(Edit(Span(span.source, span.start + start, span.start + end), better))
+    safe = "!$&'()*+,;=%" if "%" in login else "!$&'()*+,;="
+    edits = [  # one for each character: an edit is shown, and must not give the password away
+        Edit(Span(span.source, span.start + place, span.start + place + 1), better)
+        for start, end in parts
+        for place in range(start, end)
+        if (better := quote(url[place], safe=safe)) != url[place]
+    ]
     return Repair("encode it", tuple(edits), safe="%" not in login and "@" not in login)

@@ -112,7 +112,12 @@ def _changed(ini: Ini, wish: Wish) -> Ini:
             try:
                 ini = ini.set("global", _KEYS[setting], value)
             except ValueError as error:
-                raise UsageError("value-unwritable", f"{setting.value} cannot be written so", why=str(error)) from None
+                raise UsageError(
+                    "value-unwritable",
+                    f"{setting.value} cannot be written so",
+                    why=str(error),
+                    fix="use one line",
+                ) from None
     return ini
 
 

@@ -30,7 +30,7 @@ _LONGEST = 300  # characters of one value: a log may hold anything
 class Signature:
     """What a client prints when this is the cause."""
 
-    pattern: re.Pattern[str]
+    pattern: re.Pattern[str]  #: an empty group `proof` stands where the line begins that proves it, if not at the start
     tools: frozenset[str] = frozenset()  #: only in what these print; empty for all
     unless: re.Pattern[str] | None = None  #: not when this is in the text as well
     when: tuple[str, ...] = ()  #: and only under these conditions (`conditions.py`)

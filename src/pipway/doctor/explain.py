@@ -136,7 +136,7 @@ def _explanation(cause: Cause, best: _Match, log: Log, begin: int, version: str,
     values.setdefault("command", " ".join(context.command))
     values.setdefault("tool", tool)
     finding = cause.finding(version=version, **values)
-    position = begin + match.start()
+    position = begin + match.start("proof" if "proof" in signature.pattern.groupindex else 0)
     return Explanation(cause, finding, log.line(position), log.number(position), signature.rank)
 
 

@@ -121,6 +121,21 @@ def test_docker_mounts_its_configuration() -> None:
     assert text.rpartition("FROM ")[2].count("COPY") == 1  # of the last stage: the environment, no configuration
 
 
+def test_the_audit_of_an_image_finds_its_way() -> None:
+    """pip-audit reads the variables of requests, and no pip.conf; a login stays a mounted secret."""
+    audit = docker(PLAIN).partition(" AS audit\n")[2]
+    assert (
+        "export HTTPS_PROXY=http://proxy.example:8080 && \\\n    export REQUESTS_CA_BUNDLE=/tmp/ca.pem && \\" in audit
+    )
+    text = docker(MIXED)
+    assert (
+        "# docker build --secret id=pipconf,src=pip.conf --secret id=https_proxy,env=HTTPS_PROXY --target audit ."
+        in text
+    )
+    assert text.count("--mount=type=secret,id=https_proxy,env=HTTPS_PROXY,required=true") == 1
+    assert "HTTPS_PROXY" not in docker(SECRET)
+
+
 @pytest.mark.slow
 def test_the_first_instruction_of_the_dockerfile_installs_from_the_mounted_index(tmp_path: Path) -> None:
     """Run by sh with the real pip, its mounts replaced by what they would mount."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -17,8 +18,37 @@ SAMPLES = [
     pytest.param(cause, sample, id=f"{cause.id}-{sample.tool}-{sample.version}-{number}")
     for cause in CAUSES
     for number, sample in enumerate(cause.samples)
-    if not any(each.when for each in cause.signatures)  # these need the configuration as well as the log
+    # the rest need the configuration as well as the log
+    if all(not each.when for each in cause.signatures)
+    or any(not each.when and each.pattern.search(sample.text) for each in cause.signatures)
 ]
+
+#: Pieces that signatures are made of: in long rows they make a pattern that backtracks try everything.
+HOSTILE = (
+    *("(", "a" * 50, " ", "x" * 40 + "\n", "ERROR: ", "Retrying (Retry(", "': /", "for url: https://a/ ", "a.whl "),
+    *(
+        "Looking in indexes: https://a\n",
+        "NewConnectionError(",
+        "NewConnectionError(\n",
+        "ReadTimeoutError(",
+        "Failed to ",
+    ),
+    *("tcp connect error\n  cause: ", "https://files.example/a/b/", "Max retries exceeded with url: /", "[Errno "),
+    *(
+        "Tunnel connection failed: 4",
+        "ProxyError('Cannot connect to proxy.', ",
+        "Failed to fetch: https://a.whl\n",
+        "'",
+    ),
+    *("cause: client error (Connect)\n", "certificate verify failed: ", "Could not find a version that satisfies x "),
+    *(
+        "Because ",
+        "pipway: a was rejected by ",
+        "DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE\n",
+        "host='a' ",
+        "\t",
+    ),
+)
 
 
 @pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.id)
@@ -54,6 +84,11 @@ def test_a_signature_takes_no_long_time(cause: Cause) -> None:
     """Regular expressions that backtrack would stall on a hostile log; every pattern is short of nested repeats."""
     for signature in cause.signatures:
         assert not re.search(r"\([^()]*[+*][^()]*\)[+*]", signature.pattern.pattern), signature.pattern.pattern
+        for pattern in filter(None, (signature.pattern, signature.unless)):
+            began = time.process_time()
+            for piece in HOSTILE:
+                pattern.search(piece * (8192 // len(piece)))
+            assert time.process_time() - began < 1, pattern.pattern  # seconds; an honest one takes 0.01
 
 
 def test_values_are_quoted_for_the_shell_in_commands_and_clean_in_prose() -> None:

@@ -32,7 +32,7 @@ _SHOWN = {
     "pdm": r"\[Pdm[A-Za-z]+\]|[^\n]{0,60}\bpdm ",
     "conda": (
         r"Conda[A-Za-z]{0,40}Error|(?:Collecting package metadata|Fetching package metadata|Solving environment)"
-        r"|ProxyError: Conda|[^\n]{0,80}libmamba"
+        r"|ProxyError: Conda|[^\n]{0,80}libmamba|\s*Download error \(\d+\)|[^\n]{0,80} \(\d\dm:\d\ds\)"
     ),
     "pip": (
         r"Looking in (?:indexes|links)|Collecting \S|Requirement already satisfied|WARNING: |ERROR: |Processing \S"

@@ -187,8 +187,10 @@ def test_what_stops_pip_is_mended(tmp_path: Path, name: str) -> None:
     [
         ("[global]\ntimeout = 3\ntimeout = 3\nretries = 1\n", "[global]\ntimeout = 3\nretries = 1\n"),
         ("[global]\ntimeout = 3\ntimeout = 4\n", None),
-        ("[global]\ntrusted-hosts = a\nindxe-url = b\n", "[global]\ntrusted-host = a\nindex-url = b\n"),
-        ("[global]\nindex-url = a\nindxe-url = b\n", None),
+        ("[global]\ntimeoutt = 3\nindxe-url = b\n", "[global]\ntimeout = 3\nindxe-url = b\n"),
+        ("[global]\ntrusted-hosts = a\nindxe-url = b\n", None),  # decides who is believed, and what is installed
+        ("[global]\nextra-index-url =\nhttps://a.example\n", None),  # pip reads it today, and asks nobody there
+        ("[global]\ntimeout = 3\ntimeoutt = 4\n", None),
         ("timeout = 3\n", None),
         ("[global]\ntimeout = 3\n", None),
     ],

@@ -61,10 +61,8 @@ def doctor(
         _case(words or [], client, config, pac=pac or "", ca=tuple(ca or ())), try_again=_asking(given=try_login)
     )
     report = _examined(case, as_json=as_json)
-    if fix:
-        from pipway.cli.doctor_fix import carry_out
-
-        if carry_out(report.findings):
+    if fix and report.findings:
+        if _mended(report, config):
             report = _examined(_case(words or [], client, config, pac=pac or "", ca=tuple(ca or ())), as_json=as_json)
         else:
             print("Nothing of this can be mended safely without a person.", file=sys.stderr)
@@ -78,6 +76,19 @@ def doctor(
 
         print(json.dumps(as_dict(report), indent=2))
     raise typer.Exit(1 if report.first else 0)
+
+
+def _mended(report: Report, config: Path | None) -> bool:
+    """Carry out what is safe; whether anything was done."""
+    from datetime import UTC, datetime
+
+    from pipway.cli.doctor_fix import carry_out
+    from pipway.clients.changes import Journal
+    from pipway.settings import load
+
+    journal = Journal(load(config=config, environ=os.environ).data / "configure")
+    back = f"pipway configure --undo{f' --config {shlex.quote(str(config))}' if config else ''}"
+    return bool(carry_out(report.findings, report.case.surroundings, journal, now=datetime.now(UTC), back=back))
 
 
 def _asking(*, given: bool) -> Callable[[str], bool]:

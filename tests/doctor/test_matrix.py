@@ -33,6 +33,8 @@ TOLD_INSTEAD = {
     "stored-login-rejected": {"proxy-refuses"},  # uv: "tunnel error: unsuccessful", whatever the proxy said
     "not-a-proxy": {"proxy-refuses"},
     "proxy-speaks-socks": {"proxy-refuses"},
+    "hashes-everywhere": {"hash-not-listed"},  # whether a file or a variable asks for them is configuration
+    "index-url-unreadable": {"project-not-found"},  # uv takes it for a folder
     "index-no-upload-time": {"option-unknown"},
     "tls-wrong-name": {"pip-address-over-tls"},  # pip 25.0 does not get that far
 }

@@ -26,6 +26,11 @@ def test_the_line_that_shows_it_is_given_with_its_number() -> None:
     assert found.line.startswith("WARNING: Retrying")
 
 
+def test_that_nothing_is_said_is_named_only_where_nothing_is_said() -> None:
+    assert "cause-hidden" not in [each.cause.id for each in explain(REFUSED)]
+    assert [each.cause.id for each in explain(REFUSED.splitlines()[-1])] == ["cause-hidden"]
+
+
 def test_what_nobody_knows_is_not_guessed() -> None:
     assert explain("Segmentation fault\n") == []
     assert explain("") == []

@@ -16,7 +16,7 @@ from pipway.doctor.catalogue import Cause, Signature, catalogue
 from pipway.doctor.conditions import CONDITIONS, NOTHING, Context
 from pipway.doctor.literals import needed
 from pipway.doctor.log import Log, read
-from pipway.findings import Finding
+from pipway.findings import Finding, Severity
 
 #: tool → beginnings of lines that only it prints; the one that calls others comes first
 _SHOWN = {
@@ -100,7 +100,8 @@ def _causes(
         )
         if best is not None:
             found.append(_explanation(cause, best, log, begin, version, context))
-    return sorted(found, key=lambda each: (-each.rank, -each.number))
+    telling = [each for each in found if each.cause.severity > Severity.INFO] or found  # else: that nothing is said
+    return sorted(telling, key=lambda each: (-each.rank, -each.number))
 
 
 _Match = tuple[Signature, "re.Match[str]", str, Mapping[str, str]]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.doctor import proxied
 from tests.doctor.probes.asked import case
 
+from pipway.clients.base import Effective, Entry, Setting
 from pipway.doctor.base import Facts, Status
 from pipway.doctor.probes.names import Names, is_local
+from pipway.findings import Place
+from pipway.wire.proxy_url import parse_proxy_url
 
 INDEX = "https://index.example/simple/"
 
@@ -63,3 +68,33 @@ def test_what_is_meant_to_be_this_machine() -> None:
     assert is_local("localhost")
     assert is_local("::1")
     assert not is_local("index.example")
+
+
+PROXY = "http://proxy.example:8080"
+
+
+@pytest.mark.parametrize(
+    ("key", "place", "fix"),
+    [
+        ("HTTPS_PROXY", Place("HTTPS_PROXY"), "unset HTTPS_PROXY"),
+        ("PIP_PROXY", Place("PIP_PROXY"), "unset PIP_PROXY"),
+        ("global.proxy", Place("/etc/pip.conf", 2), "pipway configure pip --no-proxy"),
+        ("--proxy", Place("--proxy"), ""),
+    ],
+)
+async def test_a_proxys_name_that_is_unknown_is_mended_where_it_is_written(
+    key: str, place: Place, fix: str, tmp_path: Path
+) -> None:
+    def refuse(host: str, family: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "no")
+
+    asked = proxied.case(tmp_path, PROXY, tool="pip")
+    entry = Entry(Setting.PROXY, PROXY, "x", place, key)
+    subject = replace(asked.subject, effective={Setting.PROXY: Effective(Setting.PROXY, (PROXY,), (entry,))})
+    facts = Facts(proxy=parse_proxy_url(PROXY))
+    (found,) = (await Names(refuse).run(replace(asked, subject=subject), facts)).findings
+    assert (found.id, found.place and found.place.name) == ("name-not-found", str(place))
+    assert found.fix is not None
+    assert "proxy's name" in found.fix.text
+    assert "".join(found.fix.commands).startswith(fix)
+    assert fix or "--proxy" in found.fix.text

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from pipway.doctor.base import Case, Facts, Result, fails, skipped, works
 from pipway.doctor.catalogue import finding
+from pipway.doctor.path import blamed, blamed_at
 from pipway.wire.host_name import host_name
 
 _LIMIT = 5.0  # seconds; the resolver's own patience may be half a minute
@@ -71,6 +72,7 @@ class Names:
             "seconds": f"{seconds:.0f}",
             "tool": case.subject.name,
             "command": " ".join(case.command),
+            **(blamed(case) if proxied else {}),
         }
         if addresses:
             says = f"{host} is {', '.join(addresses[:4])} ({seconds:.1f} s)"
@@ -78,7 +80,7 @@ class Names:
         silent = any(each.code is None or each.code == socket.EAI_AGAIN for each in (four, six))
         if silent:
             return fails("no name server answers", finding("name-server-silent", **values))
-        return fails(f"there is no {host}", finding("name-not-found", **values))
+        return fails(f"there is no {host}", finding("name-not-found", place=blamed_at(values), **values))
 
     async def _asked(self, host: str, family: int) -> Found:
         loop = asyncio.get_running_loop()

@@ -12,6 +12,7 @@ from pipway.dial.base import Target
 from pipway.dial.direct import Direct
 from pipway.doctor.base import FAILING, Case, Facts, Result, fails, works
 from pipway.doctor.catalogue import finding
+from pipway.doctor.path import blamed, blamed_at
 from pipway.doctor.probes.names import is_local
 from pipway.errors import Unavailable
 from pipway.findings import Finding, Severity
@@ -52,14 +53,15 @@ class Reach:
             "command": " ".join(case.command),
             "to": ", ".join(addresses[:3]),
             "whose": "the proxy" if proxied else "the index",
+            **(blamed(case) if proxied else {}),
         }
         if not is_local(target.host) and all(map(_nowhere, tried)):
             cause = "name-leads-nowhere"
-        elif error.code == "connect-timeout":
-            cause = "proxy-silent" if proxied else "index-silent"
+        elif proxied:  # which says nothing is another one: that takes the connection
+            cause = "proxy-unreachable"
         else:
-            cause = "proxy-unreachable" if proxied else "index-unreachable"
-        return fails(error.what, finding(cause, tool=case.subject.name, **values))
+            cause = "index-silent" if error.code == "connect-timeout" else "index-unreachable"
+        return fails(error.what, finding(cause, tool=case.subject.name, place=blamed_at(values), **values))
 
 
 async def _all(addresses: Sequence[str], port: int, patience: float) -> list[Unavailable | None]:

@@ -144,14 +144,15 @@ def _case(words: Sequence[str], client: str | None, config: Path | None, *, pac:
     others = [_subject(name, surroundings) for name in _EXAMINED if name != found[0].name]
     index = target if "://" in target else found[0].value(Setting.INDEX)
     named = command.project or listed(surroundings.cwd, command.arguments)
-    project = (target if target and "://" not in target else named) or _PROJECT
+    project = target if target and "://" not in target else named
     settings = load(config=config, environ=os.environ)
     return Case(
         surroundings,
         found[0],
         tuple(each for each in others if each.installed is not None),
         index,
-        project,
+        project or _PROJECT,
+        assumed=not project,
         command=(shlex.join(words),) if command.tool else (),
         logins=outbound.build(settings, _without_proxies(os.environ), Trace()).logins,
         accounts=tuple(_accounts(settings)),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipway.findings import Severity
 from pipway.redact import redact
 
 if TYPE_CHECKING:
@@ -64,26 +65,43 @@ class Screen:
         from rich.console import Console
 
         self._console: Console = Console(highlight=False, stderr=stderr)
+        self._same: list[Step] = []  # steps that were not tried for one reason, told together
 
     def begin(self, title: str) -> None:
         """Who is examined."""
         self._say((title, "bold"))
 
     def step(self, step: Step) -> None:
-        """One line, as soon as it is known."""
+        """One line, as soon as it is known; one for several that were not tried for the same reason."""
+        if self._same and (step.result.status != "skipped" or _reason(step) != _reason(self._same[0])):
+            self._not_tried()
+        if step.result.status == "skipped":
+            self._same.append(step)
+            return
         mark, colour = _MARKS[step.result.status]
-        style = "dim" if step.result.status == "skipped" else ""
-        self._row((f"  {mark}", colour), (f"{step.title:<{_TITLE}}", style), (redact(step.result.says), "dim"))
+        self._row((f"  {mark}", colour), (f"{step.title:<{_TITLE}}", ""), (redact(step.result.says), "dim"))
+
+    def _not_tried(self) -> None:
+        first, *more = self._same
+        reason = _reason(first) if more else first.result.says
+        others = f" ({len(more)} more step{'s' if len(more) > 1 else ''} as well)" if more else ""
+        mark, colour = _MARKS["skipped"]
+        self._row((f"  {mark}", colour), (f"{first.title:<{_TITLE}}", "dim"), (redact(f"{reason}{others}"), "dim"))
+        self._same.clear()
 
     def end(self, report: Report) -> None:
         """The first thing that fails, then what else should be known."""
+        if self._same:
+            self._not_tried()
         first = report.first
         if first is None:
             self._say(("\nEverything that was tried works.", "bold green"))
         else:
             self._say(("\nThis is what fails:", "bold red"))
             self.finding(first)
-        others = [each for each in report.findings if each is not first]
+        # Who has a failure before them does not want to hear of trifles.
+        least = Severity.INFO if first is None else Severity.MEDIUM
+        others = [each for each in report.findings if each is not first and each.severity >= least]
         if others:
             self._say(("\nGood to know:", "bold"))
         for finding in others:
@@ -119,6 +137,11 @@ class Screen:
         from rich.text import Text
 
         self._console.print(Text.assemble(*parts), soft_wrap=not wrap)
+
+
+def _reason(step: Step) -> str:
+    """Why it was not tried; which step before it failed stands above."""
+    return "not tried: needs what fails" if step.result.says.startswith("not tried: needs ") else step.result.says
 
 
 def _fix(finding: Finding) -> str:

@@ -62,6 +62,7 @@ class Case:
     others: tuple[Subject, ...]  #: further installers on this machine
     index: str = field(repr=False)  #: root of the Simple API that the subject asks; may hold a login
     project: str  #: normalised name of what is looked up, "" for none in particular
+    assumed: bool = False  #: nobody named the project: that it is missing says nothing
     command: tuple[str, ...] = field(default=(), repr=False)  #: the command that failed, as far as it is known
     logins: Logins | None = field(default=None, repr=False)  #: pipway's own credentials, and the memory of refusals
     accounts: tuple[Parent, ...] = ()  #: whose passwords pipway keeps, and for which proxies

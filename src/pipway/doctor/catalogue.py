@@ -23,6 +23,8 @@ from pipway.redact import redact
 
 _WORD = re.compile(r"\{([a-z_]+)\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+#: what a person most likely ran, where nobody said
+_COMMANDS = {"uv": "uv pip install PACKAGE", "poetry": "poetry install"}
 _LONGEST = 300  # characters of one value: a log may hold anything
 
 
@@ -118,7 +120,7 @@ def _command(text: str, values: Mapping[str, str]) -> str:
     def word(found: re.Match[str]) -> str:
         value = values.get(found[1]) or ""
         if found[1] == "command":
-            return redact(value) or "pip install PACKAGE"
+            return redact(value) or _COMMANDS.get(values.get("tool", ""), "pip install PACKAGE")
         return shlex.quote(_clean(value)) if value else found[1].upper()
 
     return _WORD.sub(word, text)

@@ -93,7 +93,8 @@ def _remarks(view: View, told: set[str]) -> list[Finding]:
 def _said(case: Case, view: View, facts: Facts) -> str:
     subject = case.subject
     python = f" on Python {subject.installed.python}" if subject.installed and subject.installed.python else ""
-    words = [f"{subject.name} {subject.version}".strip() + f"{python} asks {_shown(view, case.index)}"]
+    known = f"{subject.name} {subject.version}".strip() if subject.installed else f"{subject.name} (not found here)"
+    words = [f"{known}{python} asks {_shown(view, case.index)}"]
     if facts.proxy is not None:
         proxy = f"{facts.proxy.scheme}://{facts.proxy.host}:{facts.proxy.port}"
         way = f"not through {proxy}, which NO_PROXY excepts" if facts.no_proxy else f"through {proxy}"

@@ -9,7 +9,7 @@ from pipway.clients.base import Setting
 from pipway.dial.origin_login import OriginLogins
 from pipway.dial.url import Url
 from pipway.doctor.asking import Reply, ask, bare, follow, page_url
-from pipway.doctor.base import FAILING, Case, Facts, Result, fails, works
+from pipway.doctor.base import FAILING, Case, Facts, Result, fails, skipped, works
 from pipway.doctor.catalogue import finding
 from pipway.doctor.spelling import near
 from pipway.doctor.wanted import Wanted, wanted
@@ -24,6 +24,8 @@ from pipway.trace import Trace
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
 #: No answer at all, as `asking` tells it → the cause.
 _CUT = {"answer-stalled": "index-stalls", "answer-reset": "index-breaks", "answer-cut": "index-breaks"}
+#: How many more requests the index takes for now (draft-ietf-httpapi-ratelimit-headers, and what was there before).
+_LEFT = (b"ratelimit-remaining", b"x-ratelimit-remaining")
 _MOST = 4  # extra indexes that are asked
 _LARGEST = 16 << 20  # bytes of a page
 _LIST = 2 << 20  # bytes of the list of projects, in which a misspelt name is looked for
@@ -67,7 +69,10 @@ class Index:
         if reply.head.status in (404, 410):
             reply = await _elsewhere(case, facts) or reply
         if reply.head.status != 200:
-            return fails(f"it answers {reply.reason}", await _refused(talk, reply))
+            refused = await _refused(talk, reply)
+            if case.assumed and refused.id == "project-not-found":
+                return skipped(f"it answers, and has no {case.project}: name a project, as pipway doctor PROJECT")
+            return fails(f"it answers {reply.reason}", refused)
         if reply.problem:
             cause = "index-stalls" if reply.problem == "stalled" else "index-breaks"
             return fails(reply.said, talk.found(cause, got=str(len(reply.body)), reason=reply.said))
@@ -240,13 +245,15 @@ def _too_old(talk: _Talk, wish: Wanted, page: Page, demanded: str) -> Finding:
 
 def _said(reply: Reply, page: Page) -> str:
     form = "JSON" if "json" in reply.media_type else "HTML"
-    words = [f"{len(page.files)} files, {form} {page.api_version[0]}.{page.api_version[1]}"]
+    files = f"{len(page.files)} file{'s' if len(page.files) != 1 else ''}"
+    words = [f"{files}, {form} {page.api_version[0]}.{page.api_version[1]}"]
     if not (reply.head.header(b"etag") or reply.head.header(b"last-modified")):
         words.append("no validators")
     if page.files and not any(file.core_metadata for file in page.files):
         words.append("no metadata files")
     if page.files and not any(file.upload_time for file in page.files):
         words.append("no upload times")
+    words += [f"{left} requests left" for name in _LEFT if (left := reply.head.header(name)) is not None]
     return ", ".join(words) + f" ({reply.seconds:.1f} s)"
 
 

@@ -36,7 +36,7 @@ def test_what_was_not_tried_for_one_reason_is_one_line(tmp_path: Path, capsys: p
         ["✗", "title", "2"],
         ["·", "title", "3"],
     ]
-    assert "2 more steps as well" in said
+    assert "(and 2 more)" in said
 
 
 def test_trifles_are_told_only_where_nothing_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,7 +84,7 @@ class Screen:
     def _not_tried(self) -> None:
         first, *more = self._same
         reason = _reason(first) if more else first.result.says
-        others = f" ({len(more)} more step{'s' if len(more) > 1 else ''} as well)" if more else ""
+        others = f" (and {len(more)} more)" if more else ""
         mark, colour = _MARKS["skipped"]
         self._row((f"  {mark}", colour), (f"{first.title:<{_TITLE}}", "dim"), (redact(f"{reason}{others}"), "dim"))
         self._same.clear()
@@ -141,7 +141,7 @@ class Screen:
 
 def _reason(step: Step) -> str:
     """Why it was not tried; which step before it failed stands above."""
-    return "not tried: needs what fails" if step.result.says.startswith("not tried: needs ") else step.result.says
+    return "needs what fails" if step.result.says.startswith("not tried: needs ") else step.result.says
 
 
 def _fix(finding: Finding) -> str:

@@ -39,7 +39,7 @@ def explain(
 
     text = _read(log, through=not as_json)
     found = explained(text, Context() if elsewhere else _context(text))
-    fine = not found and succeeded(text)
+    fine = succeeded(text)
     if as_json:
         _print_json(found, fine=fine)
     else:
@@ -125,6 +125,10 @@ def _show(found: list[Explanation], text: str, *, fine: bool) -> None:
     if fine:
         screen.begin("\nNothing failed here.")
         screen.line("", "every command in the log worked; warnings in it were overcome")
+        if found:
+            screen.begin("\nIf it is not what was wanted:")
+            screen.finding(found[0].finding)
+            screen.line("next", "pipway doctor -- THE COMMAND compares what the indexes have")
         return
     if not found:
         if not text.strip():

@@ -38,6 +38,7 @@ _CHANGING = {
     r"0x[0-9a-f]{6,}": "0x…",
     r"(?:/tmp|/var/folders)/[^\s'\":,]*": "FOLDER",
     r"(?<=File \")/[^\"]*/(?=(?:pip|urllib3|requests)/)": "",
+    r"(?<=File \")/[^\"]*/lib/python3\.\d+/": "",
     r"in \d+(?:\.\d+)?m?s\b": "in TIME",
     r"\d+(?:\.\d+)? [kM]?B/s": "SPEED",
 }

@@ -56,7 +56,8 @@ def environment(folder: Path, more: Mapping[str, str] = {}) -> dict[str, str]:
     home = folder / "home"
     home.mkdir(exist_ok=True)
     environ = neutral_environment()
-    for name in ("PIP_CONFIG_FILE", "UV_NO_CONFIG"):  # files below the home of this test are read
+    # Files below the home of this test are read, and no line is broken where a terminal ends.
+    for name in ("PIP_CONFIG_FILE", "UV_NO_CONFIG", "COLUMNS"):
         environ.pop(name, None)
     environ |= {"XDG_CONFIG_DIRS": str(home / "etc"), "PIPWAY_DATA": str(home / "pipway")}
     environ |= {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "XDG_CACHE_HOME": str(home / ".cache")}

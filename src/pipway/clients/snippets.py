@@ -199,7 +199,7 @@ def docker(needs: Needs) -> str:
     mounts = [
         "RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf,required=true",
         *([f"--mount=type=bind,source={needs.ca},target=/tmp/ca.pem"] if needs.ca else []),
-        "--mount=type=cache,target=/root/.cache/pip",
+        "--mount=type=cache,target=/var/cache/pip",
     ]
     # pip-audit asks about vulnerabilities by itself; it reads no pip.conf.
     keyed = ["--mount=type=secret,id=https_proxy,env=HTTPS_PROXY,required=true"] if needs.proxy_secret else []
@@ -232,6 +232,7 @@ def docker(needs: Needs) -> str:
 
 # Better with its digest: python:3.13-slim@sha256:DIGEST
 FROM python:3.13-slim AS build
+ENV PIP_CACHE_DIR=/var/cache/pip
 WORKDIR /src
 COPY requirements.txt ./
 {run(mounts, INSTALL)}

@@ -10,7 +10,7 @@ import pytest
 from tests.lab.network import Network
 from tests.lab.squid import Squid
 from tests.scenarios.stage import Stage, scenario
-from tests.scenarios.world import World, environment, pip_install, there, uv_install
+from tests.scenarios.world import PROJECT, World, environment, pip_install, there, uv_install, with_sudo, world
 from tests.servers.name_server import name_server
 
 IMPATIENT = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
@@ -91,6 +91,29 @@ def ipv6_black_hole(request: pytest.FixtureRequest, folder: Path) -> Iterator[St
         stack.enter_context(name_server({HOST: [*addresses, "10.9.9.8"]}))
         env = environment(folder, {"PIP_INDEX_URL": here.index(), "SSL_CERT_FILE": here.bundle})
         yield Stage(pip_install(folder), env, folder, there(folder), inside=network.inside, hidden=True, patience=4)
+
+
+@scenario(
+    "large-packets-lost",
+    cause="large-packets-lost",
+    title="Large packets get lost on the way: pages come, files do not",
+    client="pip 26",
+    group="network",
+)
+def large_packets_lost(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
+    with Network(folder) as network, network.entered(), world(folder, secure=False) as here:
+        network.run("ip", "link", "set", "dev", "lo", "gso_max_segs", "1")  # packets as they would be on a wire
+        network.drop("meta length > 1400 meta l4proto tcp")
+        here.upstream.project(PROJECT).files.clear()
+        here.upstream.add_wheel(PROJECT, "1.0", size_padding=100_000)
+        with_sudo(folder)
+        index = here.index("127.0.0.1")
+        env = environment(folder, {"PIP_INDEX_URL": index, "PIP_TIMEOUT": "2", "PIP_RETRIES": "0"})
+        env["PIP_RESUME_RETRIES"] = "0"
+        words = {"INTERFACE": "lo"}
+        stage = Stage(pip_install(folder), env, folder, there(folder), inside=network.inside, words=words)
+        stage.symptom = "download-stalls"
+        yield stage
 
 
 @scenario(

@@ -33,6 +33,7 @@ class Stage:
     secrets: Sequence[str] = ()  #: must appear in no output of ours
     changing: Mapping[str, str] = field(default_factory=dict)  #: pattern → name for what differs from run to run
     seconds: float = 30  #: `doctor` must end in
+    symptom: str = ""  #: the cause that the log shows, where only `doctor` can find what is behind it
     hidden: bool = False  #: the client prints nothing of the cause: `explain` must say that, and name none
     instead: bool = False  #: the fix is another command than the one that failed
     patience: float = 100  #: seconds after which the person ends the command

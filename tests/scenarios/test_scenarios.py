@@ -138,7 +138,7 @@ def _examined(case: Scenario, stage: Stage) -> dict[str, Any]:
 def _explained(case: Scenario, stage: Stage, log: str) -> None:
     done = _run([sys.executable, "-m", "pipway", "explain", "--json"], stage, text=log)
     report = json.loads(done.stdout)
-    cause = case.cause if not stage.hidden else "cause-hidden" if log.strip() else None
+    cause = stage.symptom or (case.cause if not stage.hidden else "cause-hidden" if log.strip() else None)
     assert report["cause"] == cause, done.stdout + "\n--- the log was\n" + log
     for secret in stage.secrets:
         assert secret not in done.stdout

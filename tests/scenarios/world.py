@@ -82,6 +82,15 @@ def there(folder: Path, project: str = PROJECT, version: str = "1.0") -> Callabl
     return lambda: (folder / "target" / f"{project}-{version}.dist-info").is_dir()
 
 
+def with_sudo(folder: Path, **programs: str) -> None:
+    """`sudo` that asks nobody, and other programs as scripts, where commands of a fix find them."""
+    shims = folder / ".bin"
+    shims.mkdir()
+    for name, text in {"sudo": 'exec "$@"\n', **programs}.items():
+        (shims / name).write_text(f"#!/bin/sh\n{text}")
+        (shims / name).chmod(0o755)
+
+
 def without_machine_files(folder: Path) -> list[str]:
     """A command to run others with: where this machine has configuration for all users, they see an empty file."""
     found = [path for path in ("/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/etc/uv/uv.toml") if Path(path).exists()]

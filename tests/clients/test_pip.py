@@ -50,7 +50,7 @@ def test_the_pips_of_this_machine(tmp_path: Path) -> None:
 
 
 def test_no_pip_at_all(tmp_path: Path) -> None:
-    assert PIP.find(Surroundings({}, tmp_path, tmp_path, python=str(tmp_path / "python"))) == ()
+    assert not PIP.find(Surroundings({}, tmp_path, tmp_path, python=str(tmp_path / "python")))
 
 
 def test_a_change_keeps_comments_and_order(tmp_path: Path) -> None:

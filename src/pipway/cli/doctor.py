@@ -9,10 +9,10 @@ import asyncio
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,7 @@ from pipway.cli.arguments import no_logins
 from pipway.errors import UsageError
 
 if TYPE_CHECKING:
+    from pipway.clients.base import Surroundings
     from pipway.dial.parent import Parent
     from pipway.doctor.base import Case, Subject
     from pipway.doctor.run import Report
@@ -139,9 +140,10 @@ def _case(words: Sequence[str], client: str | None, config: Path | None, *, pac:
     surroundings = here(os.environ, command=tuple(words) if command.tool else ())
     target = "" if command.tool or not words else _target(words[0])
     wanted = command.tool or (tool(client).name if client else "")
-    subjects = [_subject(name, surroundings) for name in ([wanted] if wanted else _EXAMINED)]
+    everyone = _subjects(dict.fromkeys([wanted, *_EXAMINED] if wanted else _EXAMINED), surroundings)
+    subjects = everyone[:1] if wanted else everyone
     found = [each for each in subjects if each.installed is not None] or subjects[:1]
-    others = [_subject(name, surroundings) for name in _EXAMINED if name != found[0].name]
+    others = [each for each in everyone if each.name != found[0].name]
     index = target if "://" in target else found[0].value(Setting.INDEX)
     named = command.project or listed(surroundings.cwd, command.arguments)
     project = target if target and "://" not in target else named
@@ -193,7 +195,16 @@ def _target(text: str) -> str:
         ) from None
 
 
-def _subject(name: str, surroundings: Any) -> Subject:
+def _subjects(names: Iterable[str], surroundings: Surroundings) -> list[Subject]:
+    """Side by side, since each is started: Poetry takes a second to say its version."""
+    from concurrent.futures import ThreadPoolExecutor
+    from functools import partial
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(partial(_subject, surroundings=surroundings), names))
+
+
+def _subject(name: str, surroundings: Surroundings) -> Subject:
     from pipway.clients.registry import CLIENTS
     from pipway.doctor.base import Subject
 

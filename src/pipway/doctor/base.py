@@ -62,7 +62,6 @@ class Case:
     others: tuple[Subject, ...]  #: further installers on this machine
     index: str = field(repr=False)  #: root of the Simple API that the subject asks; may hold a login
     project: str  #: normalised name of what is looked up, "" for none in particular
-    assumed: bool = False  #: nobody named the project: that it is missing says nothing
     command: tuple[str, ...] = field(default=(), repr=False)  #: the command that failed, as far as it is known
     logins: Logins | None = field(default=None, repr=False)  #: pipway's own credentials, and the memory of refusals
     accounts: tuple[Parent, ...] = ()  #: whose passwords pipway keeps, and for which proxies
@@ -72,6 +71,7 @@ class Case:
     ca: tuple[Path, ...] = ()  #: certificate authorities that a person gave, to be tried
     now: Callable[[], datetime] = field(default=lambda: datetime.now().astimezone(), repr=False)
     patience: float = 5.0  #: seconds for one step of the network
+    assumed: bool = False  #: nobody named the project: that it is missing says nothing
 
 
 @dataclass(frozen=True, slots=True)

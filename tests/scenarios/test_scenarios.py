@@ -60,10 +60,12 @@ def _held(stage: Stage) -> Iterator[int]:
         return
     words = [*stage.inside, "sh", "-c", "echo ready && exec sleep infinity"]
     with subprocess.Popen(words, env=dict(stage.env), stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "ready\n"
-        yield holder.pid
-        holder.kill()
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "ready\n"
+            yield holder.pid
+        finally:
+            holder.kill()
 
 
 def _pipway(stage: Stage, within: int, *words: str, text: str = "") -> Done:

@@ -81,7 +81,7 @@ def test_doctor_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
             main(words)
     said = capsys.readouterr()
     assert json.loads(said.out)["first"] == "proxy-login-refused"
-    assert "written to" in said.err
+    assert f"written to {tmp_path / 'c'}:" in said.err
     text = (tmp_path / "c").read_text()
     assert "> CONNECT index.example:443 HTTP/1.1" in text
     assert "> Proxy-Authorization: Basic (12 bytes)" in text

@@ -134,3 +134,17 @@ def test_an_extra_index_is_no_failure_either(
     assert explained("--json", str(log), here=True) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["cause"], report["succeeded"]) == ("confused-index", True)
+
+
+def test_a_hidden_cause_is_for_doctor_with_what_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "pip.log"
+    log.write_text("ERROR: No matching distribution found for parcel>=2\n")
+    assert explained(str(log)) == 0
+    said = capsys.readouterr().err
+    assert "$ pipway doctor -- pip install 'parcel>=2'" in said
+    assert "  next " not in said
+    log.write_text("Resolving dependencies...\n\nAll attempts to connect to index.example failed.\n")
+    assert explained(str(log)) == 0
+    assert "with -v" in capsys.readouterr().err

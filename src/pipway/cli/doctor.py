@@ -69,7 +69,7 @@ def doctor(
             print("Nothing of this can be mended safely without a person.", file=sys.stderr)
     if file is not None:
         finish(file, report)
-        print(f"written to {file.name}: what was asked and answered, without secrets", file=sys.stderr)
+        print(f"written to {capture}: what was asked and answered, without secrets", file=sys.stderr)
     if as_json:
         import json
 

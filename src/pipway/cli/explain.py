@@ -143,4 +143,6 @@ def _show(found: list[Explanation], text: str, *, fine: bool) -> None:
     screen.finding(best.finding)
     if others:
         screen.line("also", "; ".join(f"{each.cause.title} (line {each.number})" for each in others[:3]))
-    screen.line("next", "pipway doctor -- THE COMMAND THAT FAILED, if that does not help")
+    commands = best.finding.fix.commands if best.finding.fix else ()
+    if not any(command.startswith("pipway doctor ") for command in commands):
+        screen.line("next", "pipway doctor -- THE COMMAND THAT FAILED, if that does not help")

@@ -23,7 +23,6 @@ from pipway.redact import redact
 
 _WORD = re.compile(r"\{([a-z_]+)\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-#: what a person most likely ran, where nobody said
 _COMMANDS = {"uv": "uv pip install PACKAGE", "poetry": "poetry install"}
 _LONGEST = 300  # characters of one value: a log may hold anything
 
@@ -114,13 +113,20 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
     return _WORD.sub(lambda word: _clean(values.get(word[1]) or "") or word[1].upper(), text)
 
 
+def _likely(values: Mapping[str, str]) -> str:
+    """What a person most likely ran, where nobody said."""
+    command = _COMMANDS.get(values.get("tool", ""), "pip install PACKAGE")
+    project = _clean(values.get("project") or "")
+    return command.replace("PACKAGE", shlex.quote(project)) if project else command
+
+
 def _command(text: str, values: Mapping[str, str]) -> str:
     """Values are quoted for a shell: they come from logs and networks. `{command}` is quoted already."""
 
     def word(found: re.Match[str]) -> str:
         value = values.get(found[1]) or ""
         if found[1] == "command":
-            return redact(value) or _COMMANDS.get(values.get("tool", ""), "pip install PACKAGE")
+            return redact(value) or _likely(values)
         return shlex.quote(_clean(value)) if value else found[1].upper()
 
     return _WORD.sub(word, text)

@@ -143,3 +143,12 @@ async def test_a_limit_is_told_before_it_is_reached(tmp_path: Path) -> None:
         upstream.behave("/simple/*", limited)
         result = await PROBE.run(case(upstream.url, tmp_path), Facts())
     assert "3 requests left" in result.says
+
+
+async def test_a_version_that_is_not_there_is_told_with_the_command_for_the_one_that_is(tmp_path: Path) -> None:
+    async with Upstream() as upstream:
+        upstream.add_wheel("parcel", "1.0")
+        result = await PROBE.run(case(upstream.url, tmp_path, command="pip install 'parcel>=7'"), Facts())
+    (found,) = result.findings
+    assert found.fix is not None
+    assert found.fix.commands == ("pip install parcel==1.0",)

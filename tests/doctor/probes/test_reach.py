@@ -58,3 +58,14 @@ async def test_a_proxy_that_loses_packets_is_not_one_that_says_nothing(tmp_path:
     assert (found.id, str(found.place)) == ("proxy-unreachable", "HTTPS_PROXY")
     assert found.fix is not None
     assert found.fix.commands[0].startswith("unset HTTPS_PROXY")
+
+
+async def test_an_index_that_needs_no_proxy_is_said_to_be_there(tmp_path: Path) -> None:
+    with refusing_port() as port:
+        url = f"http://127.0.0.1:{port}"
+        facts = Facts(proxy=parse_proxy_url(url))
+        async with Upstream() as upstream:
+            there = await PROBE.run(proxied.case(tmp_path, url, index=upstream.url), facts)
+        gone = await PROBE.run(proxied.case(tmp_path, url, index=f"http://127.0.0.1:{port}/simple/"), facts)
+    assert there.says.endswith("the index takes connections without the proxy")
+    assert "without the proxy" not in gone.says

@@ -81,8 +81,10 @@ async def test_what_is_believed_works_and_says_who_answers_for_it(tmp_path: Path
     async with shown(LEAF) as url:
         facts = Facts()
         named = subject("pip", "26.3", ("PIP_CERT", pem(tmp_path, ROOT)))
-        result = await examined(case(tmp_path, url, named), facts)
-    assert result.status is Status.WORKS, result
+        result = await examined(case(tmp_path, url, named, subject("uv", "0.13.8")), facts)
+    assert result.status is Status.REMARK, result  # uv has not been told
+    assert "believed by pip (" in result.says
+    assert "uv (" not in result.says
     assert "Example Inspection Root (Example Ltd)" in result.says
     assert "no public authority" in result.says
     assert facts.chain == (LEAF.der,)

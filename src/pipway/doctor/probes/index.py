@@ -228,7 +228,11 @@ def _judged(talk: _Talk, reply: Reply, page: Page) -> list[Finding]:
     elif not page.files:
         found.append(talk.found("project-empty", reason=page.status_reason or page.status or "its page lists no file"))
     elif not (asked := [file for file in page.files if wish.takes_version(file)]):
-        found.append(talk.found("version-not-there", wanted=str(wish.specifier), newest=wish.newest(page.files)))
+        newest = wish.newest([file for file in page.files if wish.takes_python(file)])
+        other = _other(talk, wish, newest)
+        found.append(
+            talk.found("version-not-there", wanted=str(wish.specifier), newest=wish.newest(page.files), **other)
+        )
     elif not any(wish.takes_python(file) for file in asked):
         demanded = next(file.requires_python for file in reversed(asked) if file.requires_python)
         found.append(_too_old(talk, wish, page, demanded))
@@ -238,9 +242,14 @@ def _judged(talk: _Talk, reply: Reply, page: Page) -> list[Finding]:
 def _too_old(talk: _Talk, wish: Wanted, page: Page, demanded: str) -> Finding:
     values = {"python": wish.python, "demanded": demanded}
     fits = wish.newest([file for file in page.files if wish.takes_python(file)])
-    if fits and wish.text:
-        values |= {"fits": fits, "command": talk.values["command"].replace(wish.text, f"{talk.case.project}=={fits}")}
-    return talk.found("python-too-old", **values)
+    return talk.found("python-too-old", **values, **_other(talk, wish, fits))
+
+
+def _other(talk: _Talk, wish: Wanted, version: str) -> dict[str, str]:
+    """The same command with another version, where the command names one."""
+    if not version or not wish.text:
+        return {}
+    return {"fits": version, "command": talk.values["command"].replace(wish.text, f"{talk.case.project}=={version}")}
 
 
 def _said(reply: Reply, page: Page) -> str:

@@ -66,7 +66,7 @@ class Names:
         if _is_address(host):
             facts.addresses = {**facts.addresses, host: (host,)}
             return skipped(f"{host} is an address")
-        four, six = await asyncio.gather(*(self._asked(host, family) for family in _FAMILIES))
+        four, six = await asyncio.gather(*(self.asked(host, family) for family in _FAMILIES))
         addresses = six.addresses + four.addresses
         facts.addresses = {**facts.addresses, host: addresses}
         seconds = max(four.seconds, six.seconds)
@@ -98,16 +98,17 @@ class Names:
         """The search domain without which there is no such name, "" when the name is there by itself."""
         if not domains or host.endswith(".") or is_local(host):
             return ""
-        alone = await asyncio.gather(*(self._asked(f"{host}.", family) for family in _FAMILIES))
+        alone = await asyncio.gather(*(self.asked(f"{host}.", family) for family in _FAMILIES))
         if any(each.code != socket.EAI_NONAME for each in alone):
             return ""
         for domain in domains:
-            both = await asyncio.gather(*(self._asked(f"{host}.{domain}.", family) for family in _FAMILIES))
+            both = await asyncio.gather(*(self.asked(f"{host}.{domain}.", family) for family in _FAMILIES))
             if any(set(each.addresses) & set(addresses) for each in both):
                 return domain
         return ""  # a line of /etc/hosts
 
-    async def _asked(self, host: str, family: int) -> Found:
+    async def asked(self, host: str, family: int) -> Found:
+        """One family's addresses; within the limit, and without a thread that anybody waits for at the end."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Found] = loop.create_future()
         began = time.monotonic()

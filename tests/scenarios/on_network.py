@@ -45,7 +45,6 @@ def _squid(stack: ExitStack, request: pytest.FixtureRequest, network: Network) -
     cause="name-server-silent",
     title="No name server answers; the proxy knows the names",
     client="pip 26",
-    group="network",
 )
 def dns_black_hole(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with ExitStack() as stack:
@@ -62,7 +61,6 @@ def dns_black_hole(request: pytest.FixtureRequest, folder: Path) -> Iterator[Sta
     cause="name-not-found",
     title="The index's name is known only to the proxy",
     client="uv",
-    group="network",
 )
 def name_unknown(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with ExitStack() as stack:
@@ -79,7 +77,6 @@ def name_unknown(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage
     cause="address-hole",
     title="Packets to the index's IPv6 addresses get lost, and pip tries them one after the other",
     client="pip 26",
-    group="network",
 )
 def ipv6_black_hole(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     addresses = [f"fd00::{number}" for number in range(1, 5)]
@@ -98,7 +95,6 @@ def ipv6_black_hole(request: pytest.FixtureRequest, folder: Path) -> Iterator[St
     cause="large-packets-lost",
     title="Large packets get lost on the way: pages come, files do not",
     client="pip 26",
-    group="network",
 )
 def large_packets_lost(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with Network(folder) as network, network.entered(), world(folder, secure=False) as here:
@@ -121,7 +117,6 @@ def large_packets_lost(request: pytest.FixtureRequest, folder: Path) -> Iterator
     cause="index-silent",
     title="Packets to the index get lost: only the proxy gets out",
     client="pip 26",
-    group="network",
 )
 def index_silent(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with ExitStack() as stack:

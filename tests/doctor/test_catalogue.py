@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import shlex
+import subprocess
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from pipway.doctor.catalogue import Cause, catalogue, finding
+from pipway.doctor.catalogue import Cause, Remedy, catalogue, finding
 from pipway.doctor.conditions import CONDITIONS
 from pipway.doctor.explain import explain
 from pipway.doctor.probes import PROBES
@@ -97,6 +102,44 @@ def test_values_are_quoted_for_the_shell_in_commands_and_clean_in_prose() -> Non
     assert "\x1b" not in found.what
     assert found.fix is not None
     assert not any(re.search(r"(?<!')p:1; rm", command.replace("USER@", "")) for command in found.fix.commands)
+
+
+def test_no_value_of_any_command_is_run_by_a_shell(tmp_path: Path) -> None:
+    values = ("$(>pwned)", "`>pwned`", "';>pwned;'", '";>pwned;"', "a\n>pwned\n", "|>pwned", "x&>pwned", "\\';>pwned;#")
+    lines = {
+        command
+        for cause in CAUSES
+        for remedy in cause.remedies
+        for value in values
+        for command in filled(remedy, value)
+    }
+    assert not [line for line in lines if "\n" in line]
+    script = "\n".join(f"( eval {shlex.quote(line)} )" for line in sorted(lines))
+    shell = {"PATH": str(tmp_path / "nothing"), "HOME": str(tmp_path)}
+    subprocess.run(["/bin/bash", "-c", script], env=shell, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True)
+    assert not (tmp_path / "pwned").exists()
+
+
+def filled(remedy: Remedy, value: str) -> Sequence[str]:
+    names = {*remedy.when, *re.findall(r"\{([a-z_]+)\}", "".join(remedy.commands))} - {"command"}
+    known = dict.fromkeys(names, value)
+    cause = dataclasses.replace(CAUSES[0], remedies=(dataclasses.replace(remedy, tools=frozenset(), versions=None),))
+    fix = cause.finding(**{**known, "tool": "pip", "version": "1"}).fix
+    assert fix is not None
+    assert len(fix.commands) == len(remedy.commands)
+    return fix.commands
+
+
+def test_a_value_is_no_option() -> None:
+    fix = finding("pac-ignored", proxy="--undo", command="pip install parcel").fix
+    assert fix is not None
+    assert "--undo" not in " ".join(fix.commands)
+
+
+def test_a_secret_is_hidden_wherever_a_value_is_cut() -> None:
+    for length in range(240, 300, 7):
+        said = finding("client-fails", line=f"{'x' * length} https://alice:{'geheim' * 20}@index.example/").what
+        assert "geheim" not in said
 
 
 def test_what_is_not_known_is_a_word_in_capitals() -> None:

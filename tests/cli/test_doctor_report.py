@@ -10,7 +10,7 @@ from tests.doctor.probes.asked import case
 from pipway.cli.doctor_report import Screen, as_dict
 from pipway.doctor.base import Facts, Result, fails, skipped, works
 from pipway.doctor.run import Report, Step
-from pipway.findings import Finding, Severity
+from pipway.findings import Finding, Fix, Place, Severity
 
 BROKEN = Finding("broken", Severity.HIGH, "it is broken")
 REMARK = Finding("remark", Severity.MEDIUM, "it is odd")
@@ -47,3 +47,13 @@ def test_trifles_are_told_only_where_nothing_fails(tmp_path: Path, capsys: pytes
     assert "[remark]" in said
     assert "[trifle]" not in said
     assert said.index("[broken]") < said.index("[remark]")
+
+
+def test_what_others_chose_says_something_and_does_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "\x1b]0;title\x07 \x9b31m [red]x[/red] \u202e \x7f\r\n  $ forged"
+    fix = Fix(evil, commands=(f"pip install '{evil}'",))
+    found = Finding("broken", Severity.HIGH, evil, evil, place=Place(evil), fix=fix)
+    said = shown(tmp_path, capsys, works(evil), skipped(evil), fails(evil, found))
+    assert all(sign == "\n" or sign.isprintable() for sign in said)
+    assert "[red]x[/red]" in said  # no markup of ours
+    assert not [line for line in said.splitlines() if line.startswith("  $ forged")]

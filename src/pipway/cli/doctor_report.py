@@ -1,6 +1,7 @@
 """How `pipway doctor` reports: step by step as they end, then the first thing that fails; and as JSON.
 
-Everything passes `redact`; nothing else prints what a probe found.
+Everything passes `_shown`: proxies, servers and certificates are quoted here, and a terminal must not obey them.
+Nothing else prints what a probe found.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipway.findings import Severity
-from pipway.redact import redact
+from pipway.redact import printable, redact
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,7 +70,7 @@ class Screen:
 
     def begin(self, title: str) -> None:
         """Who is examined."""
-        self._say((title, "bold"))
+        self._say((printable(title), "bold"))
 
     def step(self, step: Step) -> None:
         """One line, as soon as it is known; one for several that were not tried for the same reason."""
@@ -79,14 +80,14 @@ class Screen:
             self._same.append(step)
             return
         mark, colour = _MARKS[step.result.status]
-        self._row((f"  {mark}", colour), (f"{step.title:<{_TITLE}}", ""), (redact(step.result.says), "dim"))
+        self._row((f"  {mark}", colour), (f"{step.title:<{_TITLE}}", ""), (_shown(step.result.says), "dim"))
 
     def _not_tried(self) -> None:
         first, *more = self._same
         reason = _reason(first) if more else first.result.says
         others = f" (and {len(more)} more)" if more else ""
         mark, colour = _MARKS["skipped"]
-        self._row((f"  {mark}", colour), (f"{first.title:<{_TITLE}}", "dim"), (redact(f"{reason}{others}"), "dim"))
+        self._row((f"  {mark}", colour), (f"{first.title:<{_TITLE}}", "dim"), (_shown(f"{reason}{others}"), "dim"))
         self._same.clear()
 
     def end(self, report: Report) -> None:
@@ -109,17 +110,17 @@ class Screen:
 
     def finding(self, finding: Finding) -> None:
         """What, where, why, and the fix, its commands ready to be pasted."""
-        self._say(("  ", ""), (redact(finding.what), "bold"), (f"  [{finding.id}]", "dim"))
+        self._say(("  ", ""), (_shown(finding.what), "bold"), (f"  [{finding.id}]", "dim"))
         for label, text in (("where", str(finding.place or "")), ("why", finding.why), ("fix", _fix(finding))):
             if text:
                 self.line(label, text)
         for command in finding.fix.commands if finding.fix else ():
             # Never wrapped: what is pasted must be one line.
-            self._say(("         $ ", "dim"), (redact(command), "cyan"), wrap=False)
+            self._say(("         $ ", "dim"), (_shown(command), "cyan"), wrap=False)
 
     def line(self, label: str, text: str) -> None:
         """A labelled line."""
-        self._row((f"  {label:>5} ", "dim"), (redact(text), ""))
+        self._row((f"  {label:>5} ", "dim"), (_shown(text), ""))
 
     def _row(self, *cells: tuple[str, str]) -> None:
         """Side by side; the last cell is wrapped below its own beginning."""
@@ -137,6 +138,11 @@ class Screen:
         from rich.text import Text
 
         self._console.print(Text.assemble(*parts), soft_wrap=not wrap)
+
+
+def _shown(text: str) -> str:
+    """Without secrets, and on one line that only says something."""
+    return printable(" ".join(redact(text).splitlines()))
 
 
 def _reason(step: Step) -> str:

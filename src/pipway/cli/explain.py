@@ -120,6 +120,7 @@ def _print_json(found: list[Explanation], *, fine: bool) -> None:
 def _show(found: list[Explanation], text: str, *, fine: bool) -> None:
     """On standard error: standard output has the log."""
     from pipway.cli.doctor_report import Screen
+    from pipway.redact import redact
 
     screen = Screen(stderr=True)
     if fine:
@@ -139,7 +140,7 @@ def _show(found: list[Explanation], text: str, *, fine: bool) -> None:
         return
     best, *others = found
     screen.begin(f"\n{best.cause.title}")
-    screen.line("line", f"{best.number}: {best.line[:300]}")
+    screen.line("line", f"{best.number}: {redact(best.line)[:300]}")
     screen.finding(best.finding)
     if others:
         screen.line("also", "; ".join(f"{each.cause.title} (line {each.number})" for each in others[:3]))

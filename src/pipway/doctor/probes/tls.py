@@ -42,6 +42,9 @@ class Tls:
                 return fails(f"no TLS: {says}", _without(case, "index-not-tls", target.host, says))
             except (ConnectionError, BadUpstream):
                 return fails("cut during the handshake", _without(case, "tls-cut", target.host, ""))
+            except TimeoutError:
+                silent = finding("tls-silent", host=target.host, seconds=f"{case.patience:g}", tool=case.subject.name)
+                return fails("no answer to the handshake", silent)
         chain = read(facts.chain)
         if not chain:
             return fails("no certificate can be read", _without(case, "tls-cut", target.host, "it cannot be read"))

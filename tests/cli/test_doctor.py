@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -70,6 +73,30 @@ def test_what_fails_comes_with_its_fix_and_without_secrets(here: World, tmp_path
     report = json.loads(as_json.stdout)
     assert (report["version"], report["client"], report["first"]) == (1, "pip", "proxy-unreachable")
     assert "hunter2" not in as_json.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_whoever_ends_it_ends_what_it_started(here: World, tmp_path: Path, number: signal.Signals) -> None:
+    started, temporary, programs = tmp_path / "started", tmp_path / "tmp", tmp_path / "programs"
+    os.mkfifo(started)
+    temporary.mkdir()
+    programs.mkdir()
+    hanging = f"touch $TMPDIR/unpacked; echo $$ > {started}; exec sleep 60"
+    (programs / "pip").write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo pip 26.0 from /x && exit\n{hanging}\n')
+    (programs / "pip").chmod(0o755)
+    env = environment(tmp_path, {"PIP_INDEX_URL": here.index("127.0.0.1"), "TMPDIR": str(temporary)})
+    env["PATH"] = f"{programs}{os.pathsep}/usr/bin{os.pathsep}/bin"
+    command = [*without_machine_files(tmp_path), sys.executable, "-m", "pipway", "doctor", "--client", "pip", "parcel"]
+    running = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=subprocess.DEVNULL, start_new_session=True)
+    with open(os.open(started, os.O_RDWR | os.O_NONBLOCK), encoding="ascii") as told:
+        assert select.select([told], [], [], 20)[0], "it never came to the installers"
+        child = int(told.readline())
+    running.send_signal(number)
+    assert running.wait(timeout=20) == 128 + number
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,7 @@ import typer
 
 from pipway.cli.arguments import no_logins
 from pipway.errors import UsageError
+from pipway.platforms import WINDOWS
 
 if TYPE_CHECKING:
     from pipway.clients.base import Surroundings
@@ -110,12 +112,33 @@ def _examined(case: Case, *, as_json: bool) -> Report:
     from pipway.redact import redact
 
     if as_json:
-        return asyncio.run(examine(case))
+        return asyncio.run(_unless_ended(examine(case)))
     screen = Screen()
     screen.begin(f"{case.subject.name} {case.subject.version} and {redact(case.index)}".replace("  ", " "))
-    report = asyncio.run(examine(case, told=screen.step))
+    report = asyncio.run(_unless_ended(examine(case, told=screen.step)))
     screen.end(report)
     return report
+
+
+async def _unless_ended(examining: Coroutine[None, None, Report]) -> Report:
+    """SIGTERM and SIGHUP end it as Ctrl-C does: with what it has started, and the folders that it has made."""
+    task = asyncio.ensure_future(examining)
+    ended: list[int] = []
+
+    def end(number: int) -> None:
+        ended.append(number)
+        task.cancel()
+
+    for name in () if WINDOWS else ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            asyncio.get_running_loop().add_signal_handler(number, end, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not ended:
+            raise
+        raise typer.Exit(128 + ended[0]) from None
 
 
 def _case(words: Sequence[str], client: str | None, config: Path | None, *, pac: str, ca: tuple[Path, ...]) -> Case:

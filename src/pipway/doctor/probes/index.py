@@ -61,7 +61,7 @@ class Index:
         }
         talk = _Talk(case, facts, values)
         try:
-            reply = await _page(case, facts)
+            reply = await page_of(case, facts)
         except Unavailable as error:
             if error.code not in _CUT:
                 raise
@@ -97,7 +97,7 @@ async def _elsewhere(case: Case, facts: Facts) -> Reply | None:
     extra = case.subject.effective.get(Setting.EXTRA_INDEXES)
     for url in (extra.values if extra else ())[:_MOST]:
         try:
-            reply = await _page(replace(case, index=url), facts)
+            reply = await page_of(replace(case, index=url), facts)
         except (PipwayError, OSError):
             continue
         if reply.head.status == 200:
@@ -105,7 +105,7 @@ async def _elsewhere(case: Case, facts: Facts) -> Reply | None:
     return None
 
 
-async def _page(case: Case, facts: Facts) -> Reply:
+async def page_of(case: Case, facts: Facts) -> Reply:
     """The page; with the login of the index's URL when it is asked for, unless that was refused before."""
     url = page_url(case.index, case.project)
     headers = [("Accept", _ACCEPT)]

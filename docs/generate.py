@@ -24,6 +24,7 @@ from pipway.dial.base import Target
 from pipway.dial.route import no_proxy
 from pipway.dial.route.dialects import DIALECTS, matches
 from pipway.doctor.catalogue import catalogue
+from pipway.doctor.explain import explain
 from pipway.errors import PipwayError
 from pipway.settings.table import Option, options
 from pipway.web.app import ROUTES
@@ -76,17 +77,18 @@ def failures_page() -> str:
     """One row per recorded scenario: what the client says, what is wrong, what mends it."""
     lines = [
         f"{NOTE}\n# What installers print, and what is wrong\n",
-        "Each row is a real failure that the tests make with real servers and real installers. The installer's last "
-        "words are on the left, the cause that `pipway doctor` and `pipway explain` name and the fix they print on the "
-        "right; the tests apply that fix and install. `make scenarios` runs them.\n",
+        "Each row is a real failure that the tests make with real servers and real installers. The line that shows it, "
+        "or else the installer's last words, are on the left, the cause that `pipway doctor` and `pipway explain` name "
+        "and the fix they print on the right; the tests apply that fix and install. `make scenarios` runs them.\n",
         "| What happens | The installer says | The cause | The fix |",
         "|---|---|---|---|",
     ]
     for file in sorted((ROOT / "tests" / "scenarios" / "recorded").glob("*.json")):
         seen = json.loads(file.read_text(encoding="utf-8"))
-        said = [line.strip() for line in seen["says"] if line.strip()][-1:]
+        shown = [each.line for each in explain("\n".join(seen["says"])) if each.cause.id == seen["cause"]]
+        said = shown[:1] or [line.strip() for line in seen["says"] if line.strip()][-1:]
         fix = "<br>".join([_cell(seen["fix"]), *(f"`{_cell(command)}`" for command in seen["commands"])])
-        says = "<br>".join(f"`{_cell(line[:200])}`" for line in said)
+        says = "<br>".join(f"`{_cell(line[:320])}`" for line in said)
         cause = f"[{seen['cause']}](causes.md#{_anchor(catalogue()[seen['cause']].title)})"
         lines.append(f"| {_cell(seen['title'])} | {seen['client']}: {says} | {cause} | {fix} |")
     return "\n".join(lines) + "\n"

@@ -98,3 +98,12 @@ def test_a_terminal_is_told_nothing(sign: str) -> None:
 
 def test_what_people_read_stays() -> None:
     assert printable("Zürich 日本\n\ta b") == "Zürich 日本\n\ta b"
+
+
+def test_advice_keeps_its_example() -> None:
+    advice = "write http://USER:PASSWORD@HOST:PORT, the login percent-encoded"
+    assert redact(advice) == advice
+    assert (
+        redact("http://USER:PASSWORD1@HOST:1 http://xUSER:PASSWORD@HOST")
+        == "http://[hidden]@HOST:1 http://[hidden]@HOST"
+    )

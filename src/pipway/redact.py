@@ -13,7 +13,7 @@ HIDDEN = "[hidden]"
 # RFC 3986 §3.2.1: everything between "//" and the last "@" of the authority is userinfo. White space and quotes
 # end a URL in running text, so a greedy match up to the last "@" cannot swallow the next word.
 # What our own advice says of how to write one, http://DOMAIN%5Cuser@proxy:8080, is no secret.
-_EXAMPLE = r"(?!(?:DOMAIN%5C)?(?:user|USER)@[^\s/?#\"'<>@]*(?:[\s/?#\"'<>]|$))"
+_EXAMPLE = r"(?!(?:DOMAIN%5C)?(?:user|USER(?::PASSWORD)?)@[^\s/?#\"'<>@]*(?:[\s/?#\"'<>]|$))"
 _USERINFO = re.compile(rf"(?<=//){_EXAMPLE}[^\s/?#\"'<>]*@")
 # A password with a raw # or ? goes on behind them, and behind a backslash requests writes a slash.
 _RAW = re.compile(r"(?<=//)(?:[^\s/?#\"'<>@:]+:[^\s/\"'<>@]*[#?][^\s/\"'<>]*|[^\s/?#\"'<>@]+/%5[cC][^\s/?#\"'<>]*)@")

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import shlex
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.scenarios.world import World, environment, pip_install, without_machine_files, world
 
 from pipway.cli.doctor_fix import carry_out
-from pipway.findings import Finding, Fix, Severity
+from pipway.clients.base import Surroundings
+from pipway.clients.changes import Journal
+from pipway.findings import Finding, Fix, Place, Severity
 
+STOPS = "[global]\ntimeout = 20\nretries = 2\nretries = 2\n"
 FINDING = Finding("x", Severity.HIGH, "it is odd")
 
 
@@ -68,6 +75,30 @@ def test_what_fails_comes_with_its_fix_and_without_secrets(here: World, tmp_path
     assert "hunter2" not in as_json.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_whoever_ends_it_ends_what_it_started(here: World, tmp_path: Path, number: signal.Signals) -> None:
+    started, temporary, programs = tmp_path / "started", tmp_path / "tmp", tmp_path / "programs"
+    os.mkfifo(started)
+    temporary.mkdir()
+    programs.mkdir()
+    hanging = f"touch $TMPDIR/unpacked; echo $$ > {started}; exec sleep 60"
+    (programs / "pip").write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo pip 26.0 from /x && exit\n{hanging}\n')
+    (programs / "pip").chmod(0o755)
+    env = environment(tmp_path, {"PIP_INDEX_URL": here.index("127.0.0.1"), "TMPDIR": str(temporary)})
+    env["PATH"] = f"{programs}{os.pathsep}/usr/bin{os.pathsep}/bin"
+    command = [*without_machine_files(tmp_path), sys.executable, "-m", "pipway", "doctor", "--client", "pip", "parcel"]
+    running = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=subprocess.DEVNULL, start_new_session=True)
+    with open(os.open(started, os.O_RDWR | os.O_NONBLOCK), encoding="ascii") as told:
+        assert select.select([told], [], [], 20)[0], "it never came to the installers"
+        child = int(told.readline())
+    running.send_signal(number)
+    assert running.wait(timeout=20) == 128 + number
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    assert list(temporary.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -87,16 +118,67 @@ def test_what_cannot_be_examined_is_an_error_with_its_fix(tmp_path: Path, words:
     assert "hunter2" not in done.stdout + done.stderr
 
 
+def _carried_out(folder: Path, *findings: Finding) -> list[str]:
+    surroundings, journal = Surroundings({}, folder, folder), Journal(folder / "journal")
+    return carry_out(findings, surroundings, journal, now=datetime.now(UTC), back="pipway configure --undo")
+
+
 def test_only_safe_fixes_of_our_own_are_carried_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     made = tmp_path / "made"
     safe = Fix("do", safe=True, commands=(f"touch {shlex.quote(str(made))}", "pipway --version"))
-    assert carry_out([replace(FINDING, fix=safe), replace(FINDING, fix=replace(safe, safe=False)), FINDING]) == [
-        "pipway --version"
-    ]
+    found = [replace(FINDING, fix=safe), replace(FINDING, fix=replace(safe, safe=False)), FINDING]
+    assert _carried_out(tmp_path, *found) == ["pipway --version"]
     assert not made.exists()
     assert "$ pipway --version" in capfd.readouterr().err
 
 
-def test_a_fix_that_fails_ends_it() -> None:
+def test_a_fix_that_fails_ends_it(tmp_path: Path) -> None:
     failing = replace(FINDING, fix=Fix("do", safe=True, commands=("pipway no-such-verb", "pipway --version")))
-    assert carry_out([failing]) == []
+    assert _carried_out(tmp_path, failing) == []
+
+
+def test_it_does_not_call_itself(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    itself = replace(FINDING, fix=Fix("do", safe=True, commands=("pipway doctor --fix",)))
+    assert _carried_out(tmp_path, itself) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_file_but_an_installers_own_is_mended(tmp_path: Path) -> None:
+    other = tmp_path / "notes.conf"
+    other.write_text(STOPS)
+    assert _carried_out(tmp_path, replace(FINDING, place=Place(str(other), 4), fix=Fix("do", safe=True))) == []
+    assert other.read_text() == STOPS
+
+
+@pytest.mark.slow
+def test_a_file_that_stops_pip_is_mended_and_taken_back(here: World, tmp_path: Path) -> None:
+    env = environment(tmp_path, {"PIP_INDEX_URL": here.index("127.0.0.1")})
+    file = Path(env["XDG_CONFIG_HOME"]) / "pip" / "pip.conf"
+    file.parent.mkdir(parents=True)
+    file.write_text(STOPS)
+    command = pip_install(tmp_path)
+    done = doctor("--", *command, env=env, cwd=tmp_path)
+    assert (done.returncode, file.read_text()) == (1, STOPS)
+    assert "$ pipway doctor --fix" in done.stdout
+    done = doctor("--fix", "--", *command, env=env, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert file.read_text() == STOPS.replace("retries = 2\nretries = 2\n", "retries = 2\n")
+    assert "-retries = 2" in done.stderr
+    assert "undo with: pipway configure --undo" in done.stderr
+    undo = [*without_machine_files(tmp_path), sys.executable, "-m", "pipway", "configure", "--undo"]
+    subprocess.run(undo, env=env, cwd=tmp_path, check=True, capture_output=True)
+    assert file.read_text() == STOPS
+
+
+@pytest.mark.slow
+def test_what_needs_a_person_is_left_alone(here: World, tmp_path: Path) -> None:
+    """An index that a misspelt key meant is not switched on by itself, nor is a host trusted."""
+    index = here.index("127.0.0.1")
+    text = f"[global]\nindex-url = {index}\nextra-index-urls = https://e.example\ntrusted-hosts = e\n"
+    env = environment(tmp_path)
+    file = Path(env["XDG_CONFIG_HOME"]) / "pip" / "pip.conf"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    done = doctor("--fix", "--client", "pip", "parcel", env=env, cwd=tmp_path)
+    assert file.read_text() == text
+    assert "without a person" in done.stderr

@@ -19,6 +19,7 @@ from pipway.doctor.base import Facts, fails
 from pipway.doctor.catalogue import finding
 from pipway.doctor.run import Report, Step
 from pipway.errors import UsageError
+from pipway.findings import Finding, Severity
 from pipway.wire.proxy_url import parse_proxy_url
 
 URL = "http://alice:geheim@proxy.example:8080"
@@ -42,6 +43,15 @@ def test_it_says_who_what_and_when_and_no_secret(tmp_path: Path) -> None:
         assert said in text
     assert text.endswith("  0.010 > CONNECT index.example:443\n")
     assert stat.S_IMODE((tmp_path / "capture.txt").stat().st_mode) == 0o600
+
+
+def test_whoever_reads_it_on_a_terminal_is_told_and_not_obeyed(tmp_path: Path) -> None:
+    made, evil = case(tmp_path, URL), "\x1b]0;title\x07\x9b31m\u202e"
+    step = Step("tls", "x", fails(evil, Finding("broken", Severity.HIGH, evil)), 0.25)
+    file = begin(tmp_path / "capture.txt")
+    finish(file, Report(made, (step,), Facts(software=evil, transcript=[f"* no TLS: {evil}"])))
+    text = (tmp_path / "capture.txt").read_text()
+    assert all(sign == "\n" or sign.isprintable() for sign in text)
 
 
 def test_a_file_that_exists_stays_as_it_is(tmp_path: Path) -> None:
@@ -81,7 +91,7 @@ def test_doctor_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
             main(words)
     said = capsys.readouterr()
     assert json.loads(said.out)["first"] == "proxy-login-refused"
-    assert "written to" in said.err
+    assert f"written to {tmp_path / 'c'}:" in said.err
     text = (tmp_path / "c").read_text()
     assert "> CONNECT index.example:443 HTTP/1.1" in text
     assert "> Proxy-Authorization: Basic (12 bytes)" in text

@@ -19,9 +19,9 @@ ERROR: No matching distribution found for parcel
 """  # noqa: E501
 
 
-def explained(*arguments: str) -> int:
+def explained(*arguments: str, here: bool = False) -> int:
     with pytest.raises(SystemExit) as ended:
-        main(["explain", "--elsewhere", *arguments])
+        main(["explain", *([] if here else ["--elsewhere"]), *arguments])
     return int(ended.value.code or 0)
 
 
@@ -119,3 +119,32 @@ def test_an_install_that_worked_is_no_failure(tmp_path: Path, capsys: pytest.Cap
     assert "proxy" not in said
     assert explained("--json", str(log)) == 0
     assert json.loads(capsys.readouterr().out) == {"version": 1, "cause": None, "succeeded": True, "causes": []}
+
+
+def test_an_extra_index_is_no_failure_either(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the name is somebody else's the log does not show: it is told as what to look at."""
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://extra.example/simple/")
+    log = tmp_path / "pip.log"
+    log.write_text("Collecting parcel\nSuccessfully installed parcel-99.0\n")
+    assert explained(str(log), here=True) == 0
+    said = capsys.readouterr().err
+    assert said.index("Nothing failed here") < said.index("If it is not what was wanted") < said.index("extra.example")
+    assert explained("--json", str(log), here=True) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["cause"], report["succeeded"]) == ("confused-index", True)
+
+
+def test_a_hidden_cause_is_for_doctor_with_what_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "pip.log"
+    log.write_text("ERROR: No matching distribution found for parcel>=2\n")
+    assert explained(str(log)) == 0
+    said = capsys.readouterr().err
+    assert "$ pipway doctor -- pip install 'parcel>=2'" in said
+    assert "  next " not in said
+    log.write_text("Resolving dependencies...\n\nAll attempts to connect to index.example failed.\n")
+    assert explained(str(log)) == 0
+    assert "with -v" in capsys.readouterr().err

@@ -22,6 +22,7 @@ from pipway.clients.base import (
     Wish,
 )
 from pipway.clients.changes import Journal
+from pipway.clients.pip import Pip
 from pipway.errors import UsageError
 from pipway.findings import Finding, Place, Severity
 
@@ -118,6 +119,21 @@ def test_all_tools_are_one_step_even_in_one_file(tmp_path: Path, surroundings: S
     journal.undo()
     assert shared.read_text() == "extra https://extra.example/\n"
     assert not (tmp_path / "three").exists()
+
+
+def test_what_went_is_said_once_for_each_place(tmp_path: Path, surroundings: Surroundings) -> None:
+    """Two addresses of one key are one; an index that a section of a command had is news, the one replaced is none."""
+    conf = surroundings.home / ".config" / "pip" / "pip.conf"
+    conf.parent.mkdir(parents=True)
+    conf.write_text(
+        "[global]\nindex-url = https://old.example/simple/\nextra-index-url =\n  https://x.example/simple/\n"
+        "  https://y.example/simple/\n[install]\nindex-url = https://other.example/simple/\n"
+    )
+    found, _ = plans(
+        [Pip()], surroundings, Wish(index=INDEX, drop=frozenset({Setting.EXTRA_INDEXES})), "user", named=True
+    )
+    carry_out(found, surroundings, "user", Journal(tmp_path / "data"), title="configure", now=NOW)
+    assert sorted(entry.key for entry in found[0].removed) == ["global.extra-index-url", "install.index-url"]
 
 
 def test_a_tool_that_cannot_be_told_stops_those_that_were_named(tmp_path: Path, surroundings: Surroundings) -> None:

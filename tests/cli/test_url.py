@@ -100,14 +100,39 @@ def test_check_says_no_piece_of_a_password() -> None:
 def test_check_of_an_argument_and_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip       pip asks http://proxy:8080\n" in run("--check", "http://proxy:8080")[0]
     assert "without a login" in run("--check", "http://CORP%5Calice@proxy:8080", code=1)[0]
-    assert run("--check", "--index", "https://svc@nexus.example/simple/")[0] == (
-        "fine      https://svc@nexus.example/simple/\n"
-    )
+    assert run("--check", "--index", "https://nexus.example/simple/")[0] == "fine      https://nexus.example/simple/\n"
     monkeypatch.setenv("HTTPS_PROXY", "http://alice:hunter2@proxy:8080")
     out, _ = run("--check", "--variable", "HTTPS_PROXY", "--json")
     found = json.loads(out)
     assert (found["ok"], found["corrected"]) == (True, "http://alice:[hidden]@proxy:8080")
     assert "hunter2" not in out
+
+
+def test_a_user_alone_is_the_token_of_an_index() -> None:
+    """As `configure --index-url` has it: in no argument, and shown only where that is asked for."""
+    url = "https://hunter2@nexus.example/simple/"
+    assert refused("--check", "--index", url) == "password-in-argument"
+    assert run("--check", "--index", "-", text=url)[0] == "fine      https://[hidden]@nexus.example/simple/\n"
+    for words in (["--check"], ["--parts"], ["--check", "--json"], ["--parts", "--json"]):
+        assert "hunter2" not in "".join(run(*words, "--index", "-", text=url))
+        assert "hunter2" in run(*words, "--index", "--show", "-", text=url)[0]
+
+
+def test_an_index_in_clear_is_not_fine() -> None:
+    out, _ = run("--check", "--index", "http://nexus.example/simple/", code=1)
+    assert "without TLS" in out
+    assert run("--check", "--index", "http://127.0.0.1:3141/simple/")[0].startswith("fine")
+
+
+def test_what_is_piped_in_does_nothing_to_the_terminal() -> None:
+    out, said = run("--parts", "-", text="http://\x9b2J\u202e:x@h:1")
+    assert not {"\x9b", "\u202e"} & {*out, *said}
+    assert "its user or password has letters that are not ASCII" in said
+
+
+def test_no_password_is_no_empty_one() -> None:
+    assert refused("--host", "h", "--user", "a", "--password-stdin") == "no-password"
+    assert run("--host", "h", "--user", "a", "--password-stdin", text="\n")[0] == "http://a:@h\n"
 
 
 def test_parts() -> None:

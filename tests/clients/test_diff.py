@@ -79,3 +79,8 @@ def test_a_change_of_a_secret_alone_is_said() -> None:
 
 def test_a_terminal_is_not_told_what_to_do() -> None:
     assert "\x1b" not in diff([Change(PATH, None, b"a\x1b[2Jb\n")])
+
+
+def test_a_sentence_about_passwords_is_no_netrc() -> None:
+    for text in ("[pypi] holds a password in clear", "its user or password has letters that are not ASCII"):
+        assert hide(text) == text

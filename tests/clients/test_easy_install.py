@@ -44,6 +44,7 @@ def test_its_sections_are_found(tmp_path: Path) -> None:
         f"{tmp_path / 'work/setup.cfg'}:5:1",
     )
     assert "hidden" not in repr((one, two))
+    assert not any(finding.fix and (finding.fix.safe or finding.fix.commands) for finding in (one, two))
     index = EASY_INSTALL.effective(surroundings, None)[Setting.INDEX]
     assert (index.value, len(index.shadows)) == ("", 2)
 

@@ -11,6 +11,7 @@ import pytest
 
 from pipway.clients.base import Surroundings
 from pipway.clients.here import here, on_path, running, version
+from pipway.errors import UsageError
 
 
 def program(folder: Path, name: str, text: str) -> Path:
@@ -32,6 +33,22 @@ def test_here_is_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert (found.home, found.cwd, found.root) == (Path("/home/somebody"), tmp_path, Path("/"))
     assert found.command == ("pip", "install", "idna")
     assert found.system in {"linux", "darwin", "windows"}
+
+
+def test_nowhere_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A container's user without an entry in passwd, and a folder that somebody removed."""
+
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nobody)
+    with pytest.raises(UsageError, match="no home"):
+        here({})
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(UsageError, match="working folder is gone"):
+        here({"HOME": str(tmp_path)})
 
 
 def test_programs_come_in_the_order_of_path_and_links_once(tmp_path: Path) -> None:

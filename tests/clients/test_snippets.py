@@ -45,7 +45,7 @@ def test_what_an_audit_looks_for(place: str, needs: Needs) -> None:
             assert "--require-hashes" in line or "==" in line
             assert "--index-url" not in line
             assert "--proxy" not in line
-    assert not re.findall(r"(?m)^ENV (?!PATH=)", code)
+    assert not re.findall(r"(?m)^ENV (?!PATH=|PIP_CACHE_DIR=)", code)
     for command in (*INSTALL, *AUDIT):
         tail = command.partition(" ")[2]
         assert tail.replace(".venv", "/opt/venv").replace(".audit", "/opt/audit") in text or tail in text
@@ -117,8 +117,24 @@ def test_docker_mounts_its_configuration() -> None:
     assert len(runs) == 2
     for run in runs:
         assert "--mount=type=secret,id=pipconf,target=/etc/pip.conf,required=true" in run
-        assert "--mount=type=cache,target=/root/.cache/pip" in run
+        assert "--mount=type=cache,target=/var/cache/pip" in run
+    assert text.index("ENV PIP_CACHE_DIR=/var/cache/pip\n") < text.index(runs[0])
     assert text.rpartition("FROM ")[2].count("COPY") == 1  # of the last stage: the environment, no configuration
+
+
+def test_the_audit_of_an_image_finds_its_way() -> None:
+    """pip-audit reads the variables of requests, and no pip.conf; a login stays a mounted secret."""
+    audit = docker(PLAIN).partition(" AS audit\n")[2]
+    assert (
+        "export HTTPS_PROXY=http://proxy.example:8080 && \\\n    export REQUESTS_CA_BUNDLE=/tmp/ca.pem && \\" in audit
+    )
+    text = docker(MIXED)
+    assert (
+        "# docker build --secret id=pipconf,src=pip.conf --secret id=https_proxy,env=HTTPS_PROXY --target audit ."
+        in text
+    )
+    assert text.count("--mount=type=secret,id=https_proxy,env=HTTPS_PROXY,required=true") == 1
+    assert "HTTPS_PROXY" not in docker(SECRET)
 
 
 @pytest.mark.slow

@@ -22,8 +22,8 @@ Valid starting       Expires              Service principal
 def test_the_encryption_of_tickets_is_read_once_each() -> None:
     found = encryption_types(KLIST)
     assert found == ("aes256-cts-hmac-sha1-96", "aes256-cts-hmac-sha384-192", "DEPRECATED:arcfour-hmac")
-    says = Anatomy("Negotiate", kerberos=True, encryption=found).says
-    assert "there is a Kerberos ticket for it" in says
+    says = Anatomy("Negotiate", kerberos=True, encryption=found, service="HTTP@proxy.example").says
+    assert "there is a Kerberos ticket for it (HTTP@proxy.example)" in says
     assert "DEPRECATED:arcfour-hmac is weak" in says
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.servers.upstream import Upstream
 from pipway.dial.url import Url
 from pipway.doctor.asking import ask, bare, follow
 from pipway.doctor.base import Facts
-from pipway.errors import NoWayOut
+from pipway.errors import NoWayOut, Unavailable
 from pipway.wire.proxy_url import parse_proxy_url
 
 
@@ -33,6 +34,16 @@ async def test_what_came_before_it_went_wrong_is_kept(behaviour: Behaviour, prob
     assert (reply.problem, reply.complete) == (problem, False)
     assert reply.head.status == 200
     assert file.data.startswith(reply.body)
+
+
+async def test_drop_by_drop_is_no_answer(tmp_path: Path) -> None:
+    async with Upstream() as upstream:
+        file = upstream.add_wheel("parcel", "1.0")
+        upstream.behave("/files/*", rude.dripping(seconds=0.02))  # never as long without a byte as the patience
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="gives no answer"):
+            await ask(case(upstream.url, tmp_path, patience=0.2), Facts(), Url.parse(upstream.url_of(file)))
+    assert time.monotonic() - began < 2
 
 
 async def test_no_more_is_read_than_was_asked_for(tmp_path: Path) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import shlex
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from pipway.doctor.catalogue import Cause, catalogue, finding
+from pipway.doctor.catalogue import Cause, Remedy, catalogue, finding
 from pipway.doctor.conditions import CONDITIONS
 from pipway.doctor.explain import explain
 from pipway.doctor.probes import PROBES
@@ -17,8 +23,37 @@ SAMPLES = [
     pytest.param(cause, sample, id=f"{cause.id}-{sample.tool}-{sample.version}-{number}")
     for cause in CAUSES
     for number, sample in enumerate(cause.samples)
-    if not any(each.when for each in cause.signatures)  # these need the configuration as well as the log
+    # the rest need the configuration as well as the log
+    if all(not each.when for each in cause.signatures)
+    or any(not each.when and each.pattern.search(sample.text) for each in cause.signatures)
 ]
+
+#: Pieces that signatures are made of: in long rows they make a pattern that backtracks try everything.
+HOSTILE = (
+    *("(", "a" * 50, " ", "x" * 40 + "\n", "ERROR: ", "Retrying (Retry(", "': /", "for url: https://a/ ", "a.whl "),
+    *(
+        "Looking in indexes: https://a\n",
+        "NewConnectionError(",
+        "NewConnectionError(\n",
+        "ReadTimeoutError(",
+        "Failed to ",
+    ),
+    *("tcp connect error\n  cause: ", "https://files.example/a/b/", "Max retries exceeded with url: /", "[Errno "),
+    *(
+        "Tunnel connection failed: 4",
+        "ProxyError('Cannot connect to proxy.', ",
+        "Failed to fetch: https://a.whl\n",
+        "'",
+    ),
+    *("cause: client error (Connect)\n", "certificate verify failed: ", "Could not find a version that satisfies x "),
+    *(
+        "Because ",
+        "pipway: a was rejected by ",
+        "DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE\n",
+        "host='a' ",
+        "\t",
+    ),
+)
 
 
 @pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.id)
@@ -54,6 +89,11 @@ def test_a_signature_takes_no_long_time(cause: Cause) -> None:
     """Regular expressions that backtrack would stall on a hostile log; every pattern is short of nested repeats."""
     for signature in cause.signatures:
         assert not re.search(r"\([^()]*[+*][^()]*\)[+*]", signature.pattern.pattern), signature.pattern.pattern
+        for pattern in filter(None, (signature.pattern, signature.unless)):
+            began = time.process_time()
+            for piece in HOSTILE:
+                pattern.search(piece * (8192 // len(piece)))
+            assert time.process_time() - began < 1, pattern.pattern  # seconds; an honest one takes 0.01
 
 
 def test_values_are_quoted_for_the_shell_in_commands_and_clean_in_prose() -> None:
@@ -62,6 +102,44 @@ def test_values_are_quoted_for_the_shell_in_commands_and_clean_in_prose() -> Non
     assert "\x1b" not in found.what
     assert found.fix is not None
     assert not any(re.search(r"(?<!')p:1; rm", command.replace("USER@", "")) for command in found.fix.commands)
+
+
+def test_no_value_of_any_command_is_run_by_a_shell(tmp_path: Path) -> None:
+    values = ("$(>pwned)", "`>pwned`", "';>pwned;'", '";>pwned;"', "a\n>pwned\n", "|>pwned", "x&>pwned", "\\';>pwned;#")
+    lines = {
+        command
+        for cause in CAUSES
+        for remedy in cause.remedies
+        for value in values
+        for command in filled(remedy, value)
+    }
+    assert not [line for line in lines if "\n" in line]
+    script = "\n".join(f"( eval {shlex.quote(line)} )" for line in sorted(lines))
+    shell = {"PATH": str(tmp_path / "nothing"), "HOME": str(tmp_path)}
+    subprocess.run(["/bin/bash", "-c", script], env=shell, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True)
+    assert not (tmp_path / "pwned").exists()
+
+
+def filled(remedy: Remedy, value: str) -> Sequence[str]:
+    names = {*remedy.when, *re.findall(r"\{([a-z_]+)\}", "".join(remedy.commands))} - {"command"}
+    known = dict.fromkeys(names, value)
+    cause = dataclasses.replace(CAUSES[0], remedies=(dataclasses.replace(remedy, tools=frozenset(), versions=None),))
+    fix = cause.finding(**{**known, "tool": "pip", "version": "1"}).fix
+    assert fix is not None
+    assert len(fix.commands) == len(remedy.commands)
+    return fix.commands
+
+
+def test_a_value_is_no_option() -> None:
+    fix = finding("pac-ignored", proxy="--undo", command="pip install parcel").fix
+    assert fix is not None
+    assert "--undo" not in " ".join(fix.commands)
+
+
+def test_a_secret_is_hidden_wherever_a_value_is_cut() -> None:
+    for length in range(240, 300, 7):
+        said = finding("client-fails", line=f"{'x' * length} https://alice:{'geheim' * 20}@index.example/").what
+        assert "geheim" not in said
 
 
 def test_what_is_not_known_is_a_word_in_capitals() -> None:

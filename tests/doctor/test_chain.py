@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from tests.servers.certificates import Issued, issue
 
 from pipway.doctor import chain
@@ -41,6 +43,27 @@ def test_without_its_root_or_with_a_hole_nobody_knows_it() -> None:
 def test_the_same_name_is_not_the_same_signature() -> None:
     impostor = issue("Issuing", issue("Root", authority=True), authority=True)
     assert judged([LEAF, impostor], [ROOT]) is Problem.UNKNOWN_ROOT
+
+
+def test_certificates_that_all_sign_each_other_are_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = issue("Mesh", authority=True)
+    mesh = [first, *(issue("Mesh", authority=True, key=first.key) for _ in range(29))]
+    looked = 0
+
+    def counted(certificate: chain.Certificate, issuer: chain.Certificate) -> bool:
+        nonlocal looked
+        looked += 1
+        assert looked < 2000
+        return certificate.issuer == issuer.subject
+
+    monkeypatch.setattr(chain, "signed", counted)
+    assert judged(mesh, [ROOT]) is Problem.UNKNOWN_ROOT
+
+
+def test_a_name_without_end_is_shortened() -> None:
+    with pytest.warns(UserWarning, match="length"):
+        long = x509.NameAttribute(NameOID.COMMON_NAME, "x" * 5000, _validate=False)
+    assert len(chain.words(x509.Name([long]))) <= 100
 
 
 def test_an_intermediate_alone_is_an_anchor_for_uv_and_python_3_13_and_not_for_older_ones() -> None:

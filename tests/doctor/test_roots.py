@@ -148,3 +148,14 @@ def test_where_administrators_put_roots(here: Here) -> None:
     found = here.machine().elsewhere([given])
     assert [source.origin for source in found][:2] == ["--ca", "REQUESTS_CA_BUNDLE"]
     assert found[-1].certificates == (OTHER.certificate,)
+
+
+def test_what_administrators_added_is_no_public_authority(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian's and Fedora's certifi is the system's file, which has a company's root as well."""
+    patched = here.file(OTHER, SYSTEM, name="cacert.pem")
+    monkeypatch.setattr("pipway.doctor.roots._own_certifi", lambda: patched)
+    here._write(here.folder / "root/usr/local/share/ca-certificates/corp.crt", SYSTEM)
+    mozilla = here.machine().mozilla
+    assert mozilla is not None
+    assert mozilla.certificates == (OTHER.certificate,)
+    assert not here.believes(here.subject("uv", "0.9"), SYSTEM)

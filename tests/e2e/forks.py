@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
+import importlib
 import json
 import os
 import select
@@ -20,6 +22,7 @@ import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import TextIO
 
 from tests.e2e.lab import ROOT, neutral_environment
@@ -27,6 +30,7 @@ from tests.e2e.lab import ROOT, neutral_environment
 import pipway.app
 import pipway.cli.cache
 import pipway.cli.serve
+from pipway.doctor.catalogue import catalogue
 
 _LONGEST = 1 << 17  # bytes of a request: arguments and environment
 
@@ -67,25 +71,47 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def run(arguments: Sequence[str], *, env: Mapping[str, str], text: str = "") -> subprocess.CompletedProcess[str]:
-    """Run `pipway` to its end, as subprocess.run does; `text` is its standard input."""
+def run(
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    text: str = "",
+    cwd: Path | None = None,
+    within: int = 0,
+    seconds: float = 60,
+) -> subprocess.CompletedProcess[str]:
+    """Run `pipway` to its end, as subprocess.run does; `text` is its standard input.
+
+    `within` is the id of a process whose network and mounts it has. After `seconds` it is killed.
+    """
     with tempfile.TemporaryFile("w+") as given, tempfile.TemporaryFile("w+") as errors:
         given.write(text)
         given.seek(0)
-        process = start(arguments, env=env, stdin=given.fileno(), stderr=errors.fileno())
+        process = start(arguments, env=env, stdin=given.fileno(), stderr=errors.fileno(), cwd=cwd, within=within)
+        late = threading.Timer(seconds, process.kill)
+        late.start()
         with process.stdout as stdout:
             output = stdout.read()
         code = process.wait(60)
+        late.cancel()
         errors.seek(0)
         return subprocess.CompletedProcess(["pipway", *arguments], code, output, errors.read())
 
 
-def start(arguments: Sequence[str], *, env: Mapping[str, str], stdin: int | None = None, stderr: int) -> Forked:
+def start(
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    stdin: int | None = None,
+    stderr: int,
+    cwd: Path | None = None,
+    within: int = 0,
+) -> Forked:
     """Run `pipway` with these arguments; its standard output is `stdout` of what is given back."""
     control = _loaded()
     output, written = os.pipe()
     end, code = os.pipe()
-    request = json.dumps([list(arguments), dict(env), os.getcwd()]).encode()
+    request = json.dumps([list(arguments), dict(env), str(cwd or Path.cwd()), within]).encode()
     assert len(request) < _LONGEST
     with open(os.devnull) as nothing:
         socket.send_fds(control, [request], [nothing.fileno() if stdin is None else stdin, written, stderr, code])
@@ -132,6 +158,8 @@ def _serve(control: socket.socket) -> None:
                 for pid in codes:  # a failed test may have left them
                     os.kill(pid, signal.SIGKILL)
                 return
+            if json.loads(request)[0][:1] in (["doctor"], ["explain"]):
+                _load_doctor()
             pid = os.fork()
             if pid == 0:
                 _become(request, files)
@@ -139,6 +167,14 @@ def _serve(control: socket.socket) -> None:
             codes[pid] = files[3]
             for file in files[:3]:
                 os.close(file)
+
+
+@cache
+def _load_doctor() -> None:
+    """What these verbs load when they are called."""
+    for name in ("pypi_simple", "pipway.cli.doctor_report", "pipway.doctor.run", "pipway.doctor.explain"):
+        importlib.import_module(name)
+    catalogue()
 
 
 def _tell(codes: dict[int, int]) -> None:
@@ -153,11 +189,13 @@ def _tell(codes: dict[int, int]) -> None:
 
 def _become(request: bytes, files: Sequence[int]) -> None:
     """What `python -m pipway` does, in a fork."""
-    arguments, env, folder = json.loads(request)
+    arguments, env, folder, within = json.loads(request)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number, file in enumerate(files[:3]):
         os.dup2(file, number)
+    if within:
+        _enter(within)
     os.closerange(3, max(int(name) for name in os.listdir("/proc/self/fd")) + 1)
     os.chdir(folder)
     os.environ.clear()
@@ -174,6 +212,14 @@ def _become(request: bytes, files: Sequence[int]) -> None:
     except BaseException:
         traceback.print_exc()
     _leave(code)
+
+
+def _enter(pid: int) -> None:
+    """The network and the mounts of that process."""
+    library = ctypes.CDLL(None, use_errno=True)
+    for handle in [os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY) for name in ("net", "mnt")]:
+        if library.setns(handle, 0) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
 
 
 def _leave(code: object) -> None:

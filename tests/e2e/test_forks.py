@@ -70,3 +70,25 @@ def test_it_has_nobody_elses_sockets(tmp_path: Path) -> None:
     assert sockets[1]
     for one, other in itertools.combinations(sockets, 2):
         assert not one & other
+
+
+def test_it_is_where_another_process_is(tmp_path: Path) -> None:
+    """In its mounts and its network, and in the folder that it is told."""
+    settings, empty = tmp_path / "settings.toml", tmp_path / "empty.toml"
+    settings.write_text('listen = "nonsense"\n')
+    empty.touch()
+    script = f"mount --bind {empty} {settings} && echo ready && exec sleep infinity"
+    holder = subprocess.Popen(["unshare", "--mount", "sh", "-c", script], stdout=subprocess.PIPE, text=True)
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "ready\n"
+        check = ["settings", "check", "--config", settings.name]
+        environ = neutral_environment()
+        there, here = (forks.run(check, env=environ, cwd=tmp_path, within=pid) for pid in (holder.pid, 0))
+        holder.kill()
+    assert (there.returncode, here.returncode) == (0, 2), there.stdout + there.stderr + here.stdout + here.stderr
+
+
+def test_what_does_not_end_is_killed(tmp_path: Path) -> None:
+    environ = neutral_environment() | {"PIPWAY_DATA": str(tmp_path), "XDG_CONFIG_HOME": os.devnull}
+    assert forks.run(["serve", "--listen", "127.0.0.1:0"], env=environ, seconds=0.5).returncode == -signal.SIGKILL

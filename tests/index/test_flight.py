@@ -93,7 +93,7 @@ async def test_a_body_that_came_whole_needs_no_end(world: World, sized: bool) ->
     wheel = world.upstream.add_wheel("foo", size_padding=100_000)
     file = await world.file(wheel)
     assert (file.size is not None) == sized
-    world.upstream.behave(FILES, rude.unfinished(), times=1)
+    world.upstream.behave(FILES, rude.chunked(ending=b""), times=1)
     assert await body(world.index.open(file)) == wheel.data
 
 

@@ -16,9 +16,14 @@ class Score:
         self.failed: dict[str, str] = {}
         self.passed: set[str] = set()
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Instead of what pytest prints."""
+        config.pluginmanager.unregister(name="terminalreporter")
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """One line for each scenario as it ends."""
-        name = report.nodeid.rpartition("[")[2].removesuffix("]").partition("@")[0]
+        name = report.nodeid.rpartition("[")[2].partition("]")[0]
         if "test_it_is_named_and_mended" not in report.nodeid:
             return
         if report.failed:
@@ -34,7 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     """Words pick scenarios by their names, as pytest's -k does."""
     score = Score()
     chosen = ["-k", " or ".join(arguments)] if arguments else []
-    pytest.main(["tests/scenarios/test_scenarios.py", "-q", "-p", "no:terminal", *chosen], plugins=[score])
+    shared = ["-n", "2", "--dist", "loadgroup"]  # most of it is waiting for programs to start
+    pytest.main(["tests/scenarios/test_scenarios.py", *shared, *chosen], plugins=[score])
     for name, why in score.failed.items():
         print(f"\n{name}\n{why[-3000:]}")
     total = len((arguments and (score.passed | set(score.failed))) or scenarios())

@@ -58,11 +58,12 @@ def cut(*, after: int) -> rude.Behaviour:
     cause="download-stalls",
     title="A scanner holds a large wheel back for longer than pip waits",
     client="pip 26",
-    group="download",
 )
 def slow_scanner(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
-        here.upstream.behave("/files/*", scanned(1.6))
+        here.upstream.project(PROJECT).files.clear()
+        here.upstream.add_wheel(PROJECT, "1.0", size_padding=5_000_000)
+        here.upstream.behave("*.whl", scanned(1.6))
         env = pip_env(folder, here, PIP_TIMEOUT="1", PIP_RETRIES="0", PIP_RESUME_RETRIES="0")
         yield Stage(pip_install(folder), env, folder, there(folder))
 
@@ -72,7 +73,6 @@ def slow_scanner(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage
     cause="download-breaks",
     title="Connections are reset in the middle of a file, and this pip does not resume",
     client="pip 25.0",
-    group="download",
 )
 def reset_mid_file(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
@@ -87,7 +87,6 @@ def reset_mid_file(request: pytest.FixtureRequest, folder: Path) -> Iterator[Sta
     cause="download-breaks",
     title="A file in chunks is cut off: nothing can resume it but pipway",
     client="pip 26",
-    group="download",
 )
 def cut_off(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
@@ -100,7 +99,6 @@ def cut_off(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     cause="file-forbidden",
     title="Policy refuses one file (403)",
     client="pip 26",
-    group="download",
 )
 def file_forbidden(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
@@ -115,7 +113,6 @@ def file_forbidden(request: pytest.FixtureRequest, folder: Path) -> Iterator[Sta
     cause="file-block-page",
     title="A block page with status 200 instead of the wheel",
     client="pip 26",
-    group="download",
 )
 def block_page_for_a_file(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     page = b"<html><head><title>Download blocked</title></head><body>File type: archive</body></html>"
@@ -133,7 +130,6 @@ def block_page_for_a_file(request: pytest.FixtureRequest, folder: Path) -> Itera
     cause="file-changed",
     title="A proxy changes what it carries in clear",
     client="pip 26",
-    group="download",
 )
 def changed_on_the_way(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here, ChangingProxy().in_thread() as proxy:
@@ -146,7 +142,6 @@ def changed_on_the_way(request: pytest.FixtureRequest, folder: Path) -> Iterator
     cause="hash-not-listed",
     title="A requirements file holds the hash of another file",
     client="pip 26",
-    group="download",
 )
 def hash_not_listed(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
@@ -155,7 +150,7 @@ def hash_not_listed(request: pytest.FixtureRequest, folder: Path) -> Iterator[St
         yield Stage(command, pip_env(folder, here), folder, there(folder))
 
 
-@scenario("disk-full", cause="disk-full", title="No room in the temporary folder", client="pip 26", group="download")
+@scenario("disk-full", cause="disk-full", title="No room in the temporary folder", client="pip 26")
 def disk_full(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with Network(folder, small="1m") as network, network.entered(), world(folder, secure=False) as here:
         here.upstream.project(PROJECT).files.clear()
@@ -164,7 +159,7 @@ def disk_full(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
         yield Stage(pip_install(folder), env, folder, there(folder), inside=network.inside)
 
 
-@scenario("disk-full-uv", cause="disk-full", title="No room in the temporary folder", client="uv", group="download")
+@scenario("disk-full-uv", cause="disk-full", title="No room in the temporary folder", client="uv")
 def disk_full_uv(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with Network(folder, small="1m") as network, network.entered(), world(folder, secure=False) as here:
         here.upstream.project(PROJECT).files.clear()

@@ -26,7 +26,7 @@ def uv_env(folder: Path, here: World, **more: str) -> dict[str, str]:
     return environment(folder, {"UV_DEFAULT_INDEX": here.index(LOCAL), **more})
 
 
-@scenario("index-down", cause="index-down", title="The index answers 503", client="pip 26", group="index")
+@scenario("index-down", cause="index-down", title="The index answers 503", client="pip 26")
 def index_down(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
         here.upstream.behave("/simple/*", rude.failing(503))
@@ -34,14 +34,14 @@ def index_down(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
         yield Stage(pip_install(folder), env, folder, there(folder), carried_out=here.upstream.heal, hidden=True)
 
 
-@scenario("index-down-uv", cause="index-down", title="The index answers 503", client="uv", group="index")
+@scenario("index-down-uv", cause="index-down", title="The index answers 503", client="uv")
 def index_down_uv(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
         here.upstream.behave("/simple/*", rude.failing(503))
         yield Stage(uv_install(folder), uv_env(folder, here), folder, there(folder), carried_out=here.upstream.heal)
 
 
-@scenario("index-off", cause="index-unreachable", title="Nobody listens at the index", client="pip 26", group="index")
+@scenario("index-off", cause="index-unreachable", title="Nobody listens at the index", client="pip 26")
 def index_off(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
         here.upstream.down()
@@ -49,7 +49,7 @@ def index_off(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
         yield Stage(pip_install(folder), env, folder, there(folder), carried_out=here.upstream.up)
 
 
-@scenario("too-many-requests", cause="index-rate-limit", title="The index answers 429", client="pip 26", group="index")
+@scenario("too-many-requests", cause="index-rate-limit", title="The index answers 429", client="pip 26")
 def too_many_requests(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
         here.upstream.behave("/simple/*", rude.answering(429, Retry_After="1"))
@@ -62,7 +62,6 @@ def too_many_requests(request: pytest.FixtureRequest, folder: Path) -> Iterator[
     cause="index-url-without-simple",
     title="The index's URL lacks /simple/",
     client="uv",
-    group="index",
 )
 def url_without_simple(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
@@ -75,7 +74,6 @@ def url_without_simple(request: pytest.FixtureRequest, folder: Path) -> Iterator
     cause="index-url-without-simple",
     title="The index's URL lacks /simple/",
     client="pip 26",
-    group="index",
 )
 def pip_url_without_simple(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
@@ -88,7 +86,6 @@ def pip_url_without_simple(request: pytest.FixtureRequest, folder: Path) -> Iter
     cause="index-forbids",
     title="Policy refuses the index's page (403), which pip does not show",
     client="pip 26",
-    group="index",
 )
 def page_forbidden(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
@@ -103,7 +100,6 @@ def page_forbidden(request: pytest.FixtureRequest, folder: Path) -> Iterator[Sta
     cause="index-forbids",
     title="Policy refuses the index's page (403)",
     client="uv",
-    group="index",
 )
 def page_forbidden_uv(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
@@ -117,7 +113,6 @@ def page_forbidden_uv(request: pytest.FixtureRequest, folder: Path) -> Iterator[
     cause="index-no-upload-time",
     title="An index without JSON, and --uploaded-prior-to",
     client="pip 26",
-    group="index",
 )
 def no_upload_times(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
@@ -131,7 +126,6 @@ def no_upload_times(request: pytest.FixtureRequest, folder: Path) -> Iterator[St
     cause="index-no-upload-time",
     title="An index without upload times, and --exclude-newer",
     client="uv",
-    group="index",
 )
 def no_upload_times_uv(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
@@ -141,9 +135,7 @@ def no_upload_times_uv(request: pytest.FixtureRequest, folder: Path) -> Iterator
         yield Stage(command, uv_env(folder, here), folder, there(folder))
 
 
-@scenario(
-    "python-too-old", cause="python-too-old", title="The release wants a newer Python", client="pip 26", group="index"
-)
+@scenario("python-too-old", cause="python-too-old", title="The release wants a newer Python", client="pip 26")
 def python_too_old(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
         here.upstream.add_wheel(PROJECT, "2.0", requires_python=">=3.99")
@@ -151,9 +143,7 @@ def python_too_old(request: pytest.FixtureRequest, folder: Path) -> Iterator[Sta
         yield Stage(command, pip_env(folder, here), folder, there(folder), instead=True, changing=OTHER)
 
 
-@scenario(
-    "misspelt", cause="project-not-found", title="A name that the index does not have", client="uv", group="index"
-)
+@scenario("misspelt", cause="project-not-found", title="A name that the index does not have", client="uv")
 def misspelt(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with world(folder, secure=False) as here:
         command = uv_install(folder, project=f"{PROJECT}l")
@@ -165,7 +155,6 @@ def misspelt(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     cause="captive-portal",
     title="A captive portal answers in the index's place",
     client="pip 26",
-    group="index",
 )
 def captive_portal(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     portal = Upstream()
@@ -183,7 +172,6 @@ def captive_portal(request: pytest.FixtureRequest, folder: Path) -> Iterator[Sta
     cause="block-page",
     title="A block page with status 200 instead of the index's page",
     client="uv",
-    group="index",
 )
 def block_page(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     page = b"<html><head><title>Access denied by web filter</title></head><body>Category: software</body></html>"

@@ -74,18 +74,30 @@ def proxy_wants_digest(request: pytest.FixtureRequest, folder: Path) -> Iterator
     yield from wants(folder, request.getfixturevalue("digest_squid"), pip_install(folder))
 
 
-@scenario("proxy-wants-ntlm", cause="proxy-login-required", title="A proxy wants a login by NTLM", client="pip 26")
+@scenario(
+    "proxy-wants-ntlm",
+    cause="proxy-login-required",
+    title="A proxy wants a login by NTLM",
+    client="pip 26",
+    group="lab",
+)
 def proxy_wants_ntlm(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     yield from wants(folder, request.getfixturevalue("ntlm_squid"), pip_install(folder), user="games")
 
 
-@scenario("proxy-wants-ntlm-uv", cause="proxy-login-required", title="A proxy wants a login by NTLM", client="uv")
+@scenario(
+    "proxy-wants-ntlm-uv", cause="proxy-login-required", title="A proxy wants a login by NTLM", client="uv", group="lab"
+)
 def proxy_wants_ntlm_uv(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     yield from wants(folder, request.getfixturevalue("ntlm_squid"), uv_install(folder), user="games")
 
 
 @scenario(
-    "proxy-wants-kerberos", cause="proxy-login-required", title="A proxy wants a Kerberos ticket", client="pip 26"
+    "proxy-wants-kerberos",
+    cause="proxy-login-required",
+    title="A proxy wants a Kerberos ticket",
+    client="pip 26",
+    group="lab",
 )
 def proxy_wants_kerberos(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     squid: KerberosSquid = request.getfixturevalue("kerberos_squid")
@@ -139,6 +151,7 @@ def proxy_wrong_password_tinyproxy(request: pytest.FixtureRequest, folder: Path)
     cause="stored-login-rejected",
     title="The NTLM password that a running pipway keeps is wrong",
     client="pip 26",
+    group="lab",
 )
 def pipway_wrong_password(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     squid: NtlmSquid = request.getfixturevalue("ntlm_squid")

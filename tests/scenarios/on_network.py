@@ -10,7 +10,7 @@ import pytest
 from tests.lab.network import Network
 from tests.lab.squid import Squid
 from tests.scenarios.stage import Stage, scenario
-from tests.scenarios.world import World, environment, pip_install, there, uv_install
+from tests.scenarios.world import PROJECT, World, environment, pip_install, there, uv_install, with_sudo, world
 from tests.servers.name_server import name_server
 
 IMPATIENT = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
@@ -45,7 +45,6 @@ def _squid(stack: ExitStack, request: pytest.FixtureRequest, network: Network) -
     cause="name-server-silent",
     title="No name server answers; the proxy knows the names",
     client="pip 26",
-    group="network",
 )
 def dns_black_hole(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with ExitStack() as stack:
@@ -62,7 +61,6 @@ def dns_black_hole(request: pytest.FixtureRequest, folder: Path) -> Iterator[Sta
     cause="name-not-found",
     title="The index's name is known only to the proxy",
     client="uv",
-    group="network",
 )
 def name_unknown(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with ExitStack() as stack:
@@ -79,7 +77,6 @@ def name_unknown(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage
     cause="address-hole",
     title="Packets to the index's IPv6 addresses get lost, and pip tries them one after the other",
     client="pip 26",
-    group="network",
 )
 def ipv6_black_hole(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     addresses = [f"fd00::{number}" for number in range(1, 5)]
@@ -94,11 +91,32 @@ def ipv6_black_hole(request: pytest.FixtureRequest, folder: Path) -> Iterator[St
 
 
 @scenario(
+    "large-packets-lost",
+    cause="large-packets-lost",
+    title="Large packets get lost on the way: pages come, files do not",
+    client="pip 26",
+)
+def large_packets_lost(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
+    with Network(folder) as network, network.entered(), world(folder, secure=False) as here:
+        network.run("ip", "link", "set", "dev", "lo", "gso_max_segs", "1")  # packets as they would be on a wire
+        network.drop("meta length > 1400 meta l4proto tcp")
+        here.upstream.project(PROJECT).files.clear()
+        here.upstream.add_wheel(PROJECT, "1.0", size_padding=100_000)
+        with_sudo(folder)
+        index = here.index("127.0.0.1")
+        env = environment(folder, {"PIP_INDEX_URL": index, "PIP_TIMEOUT": "2", "PIP_RETRIES": "0"})
+        env["PIP_RESUME_RETRIES"] = "0"
+        words = {"INTERFACE": "lo"}
+        stage = Stage(pip_install(folder), env, folder, there(folder), inside=network.inside, words=words)
+        stage.symptom = "download-stalls"
+        yield stage
+
+
+@scenario(
     "index-silent",
     cause="index-silent",
     title="Packets to the index get lost: only the proxy gets out",
     client="pip 26",
-    group="network",
 )
 def index_silent(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     with ExitStack() as stack:

@@ -17,7 +17,7 @@ from tests.e2e.clients import Pip
 from tests.lab.gateway import Gateway
 from tests.lab.squid import Squid
 from tests.scenarios.stage import Stage, scenario
-from tests.scenarios.world import OLD_PIP, PIP, POETRY, PROJECT, environment, pip_install, there, uv_install
+from tests.scenarios.world import OLD_PIP, PIP, POETRY, PROJECT, environment, pip_install, there, uv_install, with_sudo
 from tests.servers.certificates import Issued, issue, serving, show
 from tests.servers.upstream import Upstream
 
@@ -292,15 +292,9 @@ def clock_behind(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage
     library = next(path for pattern in _FAKETIME for path in Path("/").glob(pattern[1:]))
     setting = folder / "clock"
     setting.write_text("-2d\n")
-    shims = folder / ".bin"
-    shims.mkdir()
-    programs = {
-        "sudo": 'exec "$@"\n',
-        "date": f"echo +0 > {shlex.quote(str(setting))}.next && mv {shlex.quote(str(setting))}.next {setting}\n",
-    }
-    for name, text in programs.items():
-        (shims / name).write_text(f"#!/bin/sh\n{text}")
-        (shims / name).chmod(0o755)
+    with_sudo(
+        folder, date=f"echo +0 > {shlex.quote(str(setting))}.next && mv {shlex.quote(str(setting))}.next {setting}\n"
+    )
     fake = {
         "LD_PRELOAD": str(library),
         "FAKETIME_TIMESTAMP_FILE": str(setting),

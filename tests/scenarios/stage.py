@@ -33,6 +33,7 @@ class Stage:
     secrets: Sequence[str] = ()  #: must appear in no output of ours
     changing: Mapping[str, str] = field(default_factory=dict)  #: pattern → name for what differs from run to run
     seconds: float = 30  #: `doctor` must end in
+    symptom: str = ""  #: the cause that the log shows, where only `doctor` can find what is behind it
     hidden: bool = False  #: the client prints nothing of the cause: `explain` must say that, and name none
     instead: bool = False  #: the fix is another command than the one that failed
     patience: float = 100  #: seconds after which the person ends the command
@@ -47,19 +48,22 @@ class Scenario:
     title: str  #: for the table in the documentation
     client: str  #: "pip 26", "uv", "Poetry"
     play: Callable[[pytest.FixtureRequest, Path], Iterator[Stage]]
-    group: str  #: xdist group: scenarios that share a server of the lab share one
+    group: str  #: xdist group
 
 
 _FOUND: list[Scenario] = []
 
 
 def scenario(
-    name: str, *, cause: str, title: str, client: str, group: str = "lab"
+    name: str, *, cause: str, title: str, client: str, group: str = ""
 ) -> Callable[[Callable[[pytest.FixtureRequest, Path], Iterator[Stage]]], Any]:
-    """Declare one. The function gets pytest's request, for fixtures of the lab, and a folder of its own."""
+    """Declare one. The function gets pytest's request, for fixtures of the lab, and a folder of its own.
+
+    A worker takes whole groups. Give one to those that use what is slow to start; a squid is there at once.
+    """
 
     def declared(play: Callable[[pytest.FixtureRequest, Path], Iterator[Stage]]) -> Any:
-        _FOUND.append(Scenario(name, cause, title, client, play, group))
+        _FOUND.append(Scenario(name, cause, title, client, play, group or name))
         return play
 
     return declared

@@ -56,7 +56,8 @@ def environment(folder: Path, more: Mapping[str, str] = {}) -> dict[str, str]:
     home = folder / "home"
     home.mkdir(exist_ok=True)
     environ = neutral_environment()
-    for name in ("PIP_CONFIG_FILE", "UV_NO_CONFIG"):  # files below the home of this test are read
+    # Files below the home of this test are read, and no line is broken where a terminal ends.
+    for name in ("PIP_CONFIG_FILE", "UV_NO_CONFIG", "COLUMNS"):
         environ.pop(name, None)
     environ |= {"XDG_CONFIG_DIRS": str(home / "etc"), "PIPWAY_DATA": str(home / "pipway")}
     environ |= {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "XDG_CACHE_HOME": str(home / ".cache")}
@@ -79,6 +80,15 @@ def uv_install(folder: Path, *options: str, project: str = PROJECT) -> list[str]
 def there(folder: Path, project: str = PROJECT, version: str = "1.0") -> Callable[[], bool]:
     """Whether that version is installed below `folder`/target."""
     return lambda: (folder / "target" / f"{project}-{version}.dist-info").is_dir()
+
+
+def with_sudo(folder: Path, **programs: str) -> None:
+    """`sudo` that asks nobody, and other programs as scripts, where commands of a fix find them."""
+    shims = folder / ".bin"
+    shims.mkdir()
+    for name, text in {"sudo": 'exec "$@"\n', **programs}.items():
+        (shims / name).write_text(f"#!/bin/sh\n{text}")
+        (shims / name).chmod(0o755)
 
 
 def without_machine_files(folder: Path) -> list[str]:

@@ -48,18 +48,6 @@ def truncated(*, after: int) -> Behaviour:
     return cut
 
 
-def unfinished() -> Behaviour:
-    """The whole body, chunked, and then the connection ends without the last chunk (RFC 9112 §7.1)."""
-
-    async def stop(exchange: Exchange) -> None:
-        body = exchange.reply.body
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-        await exchange.send(head + b"%x\r\n%b\r\n" % (len(body), body))
-        raise exchange.hang_up()
-
-    return stop
-
-
 def resetting(*, after: int) -> Behaviour:
     """The connection is reset (RST) after `after` bytes of the body; -1: before the head."""
 

@@ -107,6 +107,7 @@ def test_mistakes_are_named_and_mended(text: str, mended: str, mistake: str) -> 
         ("https://index.example", "https://index.example", "/simple/"),
         ("index.example/simple/", "https://index.example/simple/", "no scheme"),
         ("https://index.example/simple/#main", "https://index.example/simple/", "never sent"),
+        ("https://index.example/simple/?token=x", "https://index.example/simple/", "names of projects"),
     ],
 )
 def test_indexes(text: str, mended: str, mistake: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,8 +56,9 @@ class Tool:
 def collect(clients: Iterable[Client], surroundings: Surroundings) -> list[Tool]:
     """Every tool that is there, or that a file of its own tells something; in the version that a plain call starts."""
     tools = []
-    for client in clients:
-        installed = next(iter(client.find(surroundings)), None)
+    with ThreadPoolExecutor() as pool:  # each is started, and some take a second to say their version
+        found = pool.map(lambda client: (client, next(iter(client.find(surroundings)), None)), clients)
+    for client, installed in found:
         files = client.files(surroundings)
         effective = client.effective(surroundings, installed)
         own = {str(file.path) for file in files}

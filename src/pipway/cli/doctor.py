@@ -8,18 +8,21 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipway.cli.arguments import no_logins
 from pipway.errors import UsageError
+from pipway.platforms import WINDOWS
 
 if TYPE_CHECKING:
+    from pipway.clients.base import Surroundings
     from pipway.dial.parent import Parent
     from pipway.doctor.base import Case, Subject
     from pipway.doctor.run import Report
@@ -61,16 +64,14 @@ def doctor(
         _case(words or [], client, config, pac=pac or "", ca=tuple(ca or ())), try_again=_asking(given=try_login)
     )
     report = _examined(case, as_json=as_json)
-    if fix:
-        from pipway.cli.doctor_fix import carry_out
-
-        if carry_out(report.findings):
+    if fix and report.findings:
+        if _mended(report, config):
             report = _examined(_case(words or [], client, config, pac=pac or "", ca=tuple(ca or ())), as_json=as_json)
         else:
             print("Nothing of this can be mended safely without a person.", file=sys.stderr)
     if file is not None:
         finish(file, report)
-        print(f"written to {file.name}: what was asked and answered, without secrets", file=sys.stderr)
+        print(f"written to {capture}: what was asked and answered, without secrets", file=sys.stderr)
     if as_json:
         import json
 
@@ -78,6 +79,19 @@ def doctor(
 
         print(json.dumps(as_dict(report), indent=2))
     raise typer.Exit(1 if report.first else 0)
+
+
+def _mended(report: Report, config: Path | None) -> bool:
+    """Carry out what is safe; whether anything was done."""
+    from datetime import UTC, datetime
+
+    from pipway.cli.doctor_fix import carry_out
+    from pipway.clients.changes import Journal
+    from pipway.settings import load
+
+    journal = Journal(load(config=config, environ=os.environ).data / "configure")
+    back = f"pipway configure --undo{f' --config {shlex.quote(str(config))}' if config else ''}"
+    return bool(carry_out(report.findings, report.case.surroundings, journal, now=datetime.now(UTC), back=back))
 
 
 def _asking(*, given: bool) -> Callable[[str], bool]:
@@ -98,12 +112,33 @@ def _examined(case: Case, *, as_json: bool) -> Report:
     from pipway.redact import redact
 
     if as_json:
-        return asyncio.run(examine(case))
+        return asyncio.run(_unless_ended(examine(case)))
     screen = Screen()
     screen.begin(f"{case.subject.name} {case.subject.version} and {redact(case.index)}".replace("  ", " "))
-    report = asyncio.run(examine(case, told=screen.step))
+    report = asyncio.run(_unless_ended(examine(case, told=screen.step)))
     screen.end(report)
     return report
+
+
+async def _unless_ended(examining: Coroutine[None, None, Report]) -> Report:
+    """SIGTERM and SIGHUP end it as Ctrl-C does: with what it has started, and the folders that it has made."""
+    task = asyncio.ensure_future(examining)
+    ended: list[int] = []
+
+    def end(number: int) -> None:
+        ended.append(number)
+        task.cancel()
+
+    for name in () if WINDOWS else ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            asyncio.get_running_loop().add_signal_handler(number, end, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not ended:
+            raise
+        raise typer.Exit(128 + ended[0]) from None
 
 
 def _case(words: Sequence[str], client: str | None, config: Path | None, *, pac: str, ca: tuple[Path, ...]) -> Case:
@@ -128,19 +163,21 @@ def _case(words: Sequence[str], client: str | None, config: Path | None, *, pac:
     surroundings = here(os.environ, command=tuple(words) if command.tool else ())
     target = "" if command.tool or not words else _target(words[0])
     wanted = command.tool or (tool(client).name if client else "")
-    subjects = [_subject(name, surroundings) for name in ([wanted] if wanted else _EXAMINED)]
+    everyone = _subjects(dict.fromkeys([wanted, *_EXAMINED] if wanted else _EXAMINED), surroundings)
+    subjects = everyone[:1] if wanted else everyone
     found = [each for each in subjects if each.installed is not None] or subjects[:1]
-    others = [_subject(name, surroundings) for name in _EXAMINED if name != found[0].name]
+    others = [each for each in everyone if each.name != found[0].name]
     index = target if "://" in target else found[0].value(Setting.INDEX)
     named = command.project or listed(surroundings.cwd, command.arguments)
-    project = (target if target and "://" not in target else named) or _PROJECT
+    project = target if target and "://" not in target else named
     settings = load(config=config, environ=os.environ)
     return Case(
         surroundings,
         found[0],
         tuple(each for each in others if each.installed is not None),
         index,
-        project,
+        project or _PROJECT,
+        assumed=not project,
         command=(shlex.join(words),) if command.tool else (),
         logins=outbound.build(settings, _without_proxies(os.environ), Trace()).logins,
         accounts=tuple(_accounts(settings)),
@@ -181,7 +218,16 @@ def _target(text: str) -> str:
         ) from None
 
 
-def _subject(name: str, surroundings: Any) -> Subject:
+def _subjects(names: Iterable[str], surroundings: Surroundings) -> list[Subject]:
+    """Side by side, since each is started: Poetry takes a second to say its version."""
+    from concurrent.futures import ThreadPoolExecutor
+    from functools import partial
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(partial(_subject, surroundings=surroundings), names))
+
+
+def _subject(name: str, surroundings: Surroundings) -> Subject:
     from pipway.clients.registry import CLIENTS
     from pipway.doctor.base import Subject
 

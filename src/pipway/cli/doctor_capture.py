@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from pipway import __version__
 from pipway.errors import UsageError
-from pipway.redact import redact
+from pipway.redact import printable, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def finish(file: TextIO, report: Report) -> None:
     """Write it. UsageError when the disk does not take it."""
     try:
         with file:
-            file.writelines(f"{line}\n" for line in _lines(report))
+            file.writelines(f"{printable(line)}\n" for line in _lines(report))
     except OSError as error:
         raise UsageError(
             "capture-failed", f"cannot write {file.name}", why=error.strerror or "", fix="name a file elsewhere"

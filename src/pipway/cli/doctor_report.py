@@ -1,13 +1,15 @@
 """How `pipway doctor` reports: step by step as they end, then the first thing that fails; and as JSON.
 
-Everything passes `redact`; nothing else prints what a probe found.
+Everything passes `_shown`: proxies, servers and certificates are quoted here, and a terminal must not obey them.
+Nothing else prints what a probe found.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipway.redact import redact
+from pipway.findings import Severity
+from pipway.redact import printable, redact
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,26 +66,43 @@ class Screen:
         from rich.console import Console
 
         self._console: Console = Console(highlight=False, stderr=stderr)
+        self._same: list[Step] = []  # steps that were not tried for one reason, told together
 
     def begin(self, title: str) -> None:
         """Who is examined."""
-        self._say((title, "bold"))
+        self._say((printable(title), "bold"))
 
     def step(self, step: Step) -> None:
-        """One line, as soon as it is known."""
+        """One line, as soon as it is known; one for several that were not tried for the same reason."""
+        if self._same and (step.result.status != "skipped" or _reason(step) != _reason(self._same[0])):
+            self._not_tried()
+        if step.result.status == "skipped":
+            self._same.append(step)
+            return
         mark, colour = _MARKS[step.result.status]
-        style = "dim" if step.result.status == "skipped" else ""
-        self._row((f"  {mark}", colour), (f"{step.title:<{_TITLE}}", style), (redact(step.result.says), "dim"))
+        self._row((f"  {mark}", colour), (f"{step.title:<{_TITLE}}", ""), (_shown(step.result.says), "dim"))
+
+    def _not_tried(self) -> None:
+        first, *more = self._same
+        reason = _reason(first) if more else first.result.says
+        others = f" (and {len(more)} more)" if more else ""
+        mark, colour = _MARKS["skipped"]
+        self._row((f"  {mark}", colour), (f"{first.title:<{_TITLE}}", "dim"), (_shown(f"{reason}{others}"), "dim"))
+        self._same.clear()
 
     def end(self, report: Report) -> None:
         """The first thing that fails, then what else should be known."""
+        if self._same:
+            self._not_tried()
         first = report.first
         if first is None:
             self._say(("\nEverything that was tried works.", "bold green"))
         else:
             self._say(("\nThis is what fails:", "bold red"))
             self.finding(first)
-        others = [each for each in report.findings if each is not first]
+        # Who has a failure before them does not want to hear of trifles.
+        least = Severity.INFO if first is None else Severity.MEDIUM
+        others = [each for each in report.findings if each is not first and each.severity >= least]
         if others:
             self._say(("\nGood to know:", "bold"))
         for finding in others:
@@ -91,17 +110,17 @@ class Screen:
 
     def finding(self, finding: Finding) -> None:
         """What, where, why, and the fix, its commands ready to be pasted."""
-        self._say(("  ", ""), (redact(finding.what), "bold"), (f"  [{finding.id}]", "dim"))
+        self._say(("  ", ""), (_shown(finding.what), "bold"), (f"  [{finding.id}]", "dim"))
         for label, text in (("where", str(finding.place or "")), ("why", finding.why), ("fix", _fix(finding))):
             if text:
                 self.line(label, text)
         for command in finding.fix.commands if finding.fix else ():
             # Never wrapped: what is pasted must be one line.
-            self._say(("         $ ", "dim"), (redact(command), "cyan"), wrap=False)
+            self._say(("         $ ", "dim"), (_shown(command), "cyan"), wrap=False)
 
     def line(self, label: str, text: str) -> None:
         """A labelled line."""
-        self._row((f"  {label:>5} ", "dim"), (redact(text), ""))
+        self._row((f"  {label:>5} ", "dim"), (_shown(text), ""))
 
     def _row(self, *cells: tuple[str, str]) -> None:
         """Side by side; the last cell is wrapped below its own beginning."""
@@ -119,6 +138,16 @@ class Screen:
         from rich.text import Text
 
         self._console.print(Text.assemble(*parts), soft_wrap=not wrap)
+
+
+def _shown(text: str) -> str:
+    """Without secrets, and on one line that only says something."""
+    return printable(" ".join(redact(text).splitlines()))
+
+
+def _reason(step: Step) -> str:
+    """Why it was not tried; which step before it failed stands above."""
+    return "needs what fails" if step.result.says.startswith("not tried: needs ") else step.result.says
 
 
 def _fix(finding: Finding) -> str:

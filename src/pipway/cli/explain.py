@@ -39,7 +39,7 @@ def explain(
 
     text = _read(log, through=not as_json)
     found = explained(text, Context() if elsewhere else _context(text))
-    fine = not found and succeeded(text)
+    fine = succeeded(text)
     if as_json:
         _print_json(found, fine=fine)
     else:
@@ -120,11 +120,16 @@ def _print_json(found: list[Explanation], *, fine: bool) -> None:
 def _show(found: list[Explanation], text: str, *, fine: bool) -> None:
     """On standard error: standard output has the log."""
     from pipway.cli.doctor_report import Screen
+    from pipway.redact import redact
 
     screen = Screen(stderr=True)
     if fine:
         screen.begin("\nNothing failed here.")
         screen.line("", "every command in the log worked; warnings in it were overcome")
+        if found:
+            screen.begin("\nIf it is not what was wanted:")
+            screen.finding(found[0].finding)
+            screen.line("next", "pipway doctor -- THE COMMAND compares what the indexes have")
         return
     if not found:
         if not text.strip():
@@ -135,8 +140,10 @@ def _show(found: list[Explanation], text: str, *, fine: bool) -> None:
         return
     best, *others = found
     screen.begin(f"\n{best.cause.title}")
-    screen.line("line", f"{best.number}: {best.line[:300]}")
+    screen.line("line", f"{best.number}: {redact(best.line)[:300]}")
     screen.finding(best.finding)
     if others:
         screen.line("also", "; ".join(f"{each.cause.title} (line {each.number})" for each in others[:3]))
-    screen.line("next", "pipway doctor -- THE COMMAND THAT FAILED, if that does not help")
+    commands = best.finding.fix.commands if best.finding.fix else ()
+    if not any(command.startswith("pipway doctor ") for command in commands):
+        screen.line("next", "pipway doctor -- THE COMMAND THAT FAILED, if that does not help")

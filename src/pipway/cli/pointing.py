@@ -120,19 +120,24 @@ def carry_out(
 
 
 def _gone(before: Found, after: Found, paths: set[str]) -> list[Entry]:
-    """What the files said of indexes beside the one, and of trust without proof, and say no more."""
-    watched = BESIDE | {Setting.PROXY}
+    """What the files said of indexes, of proxies and of trust without proof, and say no more, each place once."""
+    watched = BESIDE | {Setting.INDEX, Setting.PROXY}
 
-    def said(found: Found) -> dict[tuple[str, str, str], Entry]:
+    def said(found: Found) -> list[Entry]:
         every = (entry for one in found.values() for entry in (*one.entries, *one.shadows))
-        return {
-            (entry.place.name, entry.key, entry.value): entry
-            for entry in every
-            if entry.setting in watched and entry.place.name in paths
-        }
+        return [entry for entry in every if entry.setting in watched and entry.place.name in paths]
 
     now = said(after)
-    return [entry for key, entry in said(before).items() if key not in now]
+    values = {(entry.place.name, entry.key, entry.value) for entry in now}
+    # The one index is replaced rather than gone, where its key is still there.
+    keys = {(entry.place.name, entry.key) for entry in now if entry.setting is Setting.INDEX}
+    gone = [
+        entry
+        for entry in said(before)
+        if (entry.place.name, entry.key, entry.value) not in values
+        and not (entry.setting is Setting.INDEX and (entry.place.name, entry.key) in keys)
+    ]
+    return list({(entry.place, entry.key): entry for entry in gone}.values())
 
 
 def _in_the_way(plan: Plan, after: Found, surroundings: Surroundings) -> Iterable[str]:

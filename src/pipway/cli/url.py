@@ -14,13 +14,15 @@ from typing import Annotated, Any
 
 import typer
 
-from pipway.cli.arguments import no_passwords
-from pipway.clients.diff import hide
+from pipway.cli.arguments import no_logins, no_passwords
+from pipway.cli.wish import in_clear
 from pipway.clients.proxies import understood
 from pipway.errors import UsageError
-from pipway.wire.login_url import Kind, LoginUrl, Reading, build, read
+from pipway.redact import HIDDEN, printable, redact
+from pipway.wire.login_url import Kind, LoginUrl, Mistake, Reading, build, read
 
 _LONGEST = 8192  # characters that are piped in
+_IN_CLEAR = Mistake("it is asked without TLS: pip ignores it unless checks are off, and a login goes in clear")
 _INSTEAD = "a variable, named with --variable NAME, or pipe it in: pipway url --check -"
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Build, check and take apart URLs with a login.")
@@ -68,9 +70,9 @@ def url(
         return
     if (check and parts) or any(value is not None for value in (scheme, host, port, user)) or password or path:
         raise UsageError("url-what", "these options do not go together", fix="use one of: --check, --parts, --host")
-    given = _given(text, variable)
+    given = _given(text, variable, kind)
     if parts:
-        _take_apart(given, read(given, kind), show=show, as_json=as_json)
+        _take_apart(read(given, kind), kind, show=show, as_json=as_json)
         return
     if _check(given, kind, show=show, as_json=as_json):
         raise typer.Exit(1)
@@ -78,7 +80,10 @@ def url(
 
 def _typed(stdin: bool) -> str:
     if stdin:
-        return sys.stdin.readline(_LONGEST).removesuffix("\n").removesuffix("\r")
+        line = sys.stdin.readline(_LONGEST)
+        if not line:
+            raise UsageError("no-password", "no password came from standard input", fix="pipe it in, or use --password")
+        return line.removesuffix("\n").removesuffix("\r")
     if not sys.stdin.isatty():
         raise UsageError(
             "no-terminal", "there is no terminal to type the password on", fix="pipe it in with --password-stdin"
@@ -86,7 +91,7 @@ def _typed(stdin: bool) -> str:
     return getpass("Password: ")
 
 
-def _given(text: str | None, variable: str | None) -> str:
+def _given(text: str | None, variable: str | None, kind: Kind) -> str:
     if variable is not None:
         if text is not None:
             raise UsageError("url-what", "a URL and a variable are two", fix="leave one of them out")
@@ -95,6 +100,8 @@ def _given(text: str | None, variable: str | None) -> str:
             raise UsageError("variable-unset", f"{variable} is not set", fix="name a variable that is exported")
         return value
     if text is not None and text != "-":
+        if kind == "index":  # where a user alone is a token
+            no_logins("the URL", [text], instead=_INSTEAD, file="")
         no_passwords("the URL", [text], instead=_INSTEAD)
         return text
     if text is None and sys.stdin.isatty():
@@ -116,14 +123,14 @@ def _print(built: LoginUrl, *, show: bool, as_json: bool) -> None:
         )
 
 
-def _take_apart(given: str, reading: Reading, *, show: bool, as_json: bool) -> None:
+def _take_apart(reading: Reading, kind: Kind, *, show: bool, as_json: bool) -> None:
     found = reading.url
-    password = found.password if show or found.password is None else "[hidden]"
+    password = found.password if show or found.password is None else HIDDEN
     rows: dict[str, Any] = {
         "scheme": found.scheme,
         "host": found.host,
         "port": found.port,
-        "user": found.user,
+        "user": HIDDEN if _token(found, kind) and not show else found.user,
         "password": password,
         "path": found.path,
     }
@@ -132,7 +139,7 @@ def _take_apart(given: str, reading: Reading, *, show: bool, as_json: bool) -> N
         return
     for name, value in rows.items():
         if value not in (None, ""):
-            print(f"{name:<10}{value}")
+            print(printable(f"{name:<10}{value}"))
     for mistake in reading.mistakes:
         _note(str(mistake))
 
@@ -140,28 +147,36 @@ def _take_apart(given: str, reading: Reading, *, show: bool, as_json: bool) -> N
 def _check(given: str, kind: Kind, *, show: bool, as_json: bool) -> bool:
     """Print what is wrong and what tools make of it. Whether anything is wrong."""
     reading = read(given, kind)
-    mended = reading.url.format() if show else str(reading.url)  # a pipe may be the log of a CI
+    token = _token(reading.url, kind)
+    # A pipe may be the log of a CI.
+    mended = reading.url.format() if show else redact(str(reading.url)) if token else str(reading.url)
+    mistakes = [*reading.mistakes, *([_IN_CLEAR] if kind == "index" and in_clear(reading.url) else [])]
     tools = understood(given) if kind == "proxy" else {}
-    wrong = any(mistake.harmful for mistake in reading.mistakes) or not all(told.works for told in tools.values())
+    wrong = any(mistake.harmful for mistake in mistakes) or not all(told.works for told in tools.values())
     if as_json:
         document = {
             "ok": not wrong,
-            "mistakes": [{"what": mistake.what, "harmful": mistake.harmful} for mistake in reading.mistakes],
+            "mistakes": [{"what": mistake.what, "harmful": mistake.harmful} for mistake in mistakes],
             "understood": {tool: {"works": told.works, "what": told.text} for tool, told in tools.items()},
             "corrected": mended,
         }
         print(json.dumps(document, indent=2))
         return wrong
-    for mistake in reading.mistakes:
+    for mistake in mistakes:
         print(f"{'wrong' if mistake.harmful else 'note':<10}{mistake}")
     for tool, told in tools.items():
         print(f"{tool:<10}{told.text}")
     print(f"{'right' if wrong else 'fine':<10}{mended}")
-    if reading.url.password is not None and not show:
+    if (reading.url.password is not None or token) and not show:
         _note("--show prints it with the password")
     return wrong
 
 
+def _token(url: LoginUrl, kind: Kind) -> bool:
+    """Whether the user is as good as a password, as one alone is in an index's URL."""
+    return kind == "index" and bool(url.user) and url.password is None
+
+
 def _note(text: str) -> None:
     if sys.stderr is not None:
-        print(f"pipway: {hide(text)}", file=sys.stderr)
+        print(f"pipway: {printable(text)}", file=sys.stderr)

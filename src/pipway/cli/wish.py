@@ -197,8 +197,13 @@ def _strict(text: str, kind: Kind) -> LoginUrl:
     return reading.url
 
 
+def in_clear(index: LoginUrl) -> bool:
+    """Whether an index is asked over a network without TLS."""
+    return index.scheme != "https" and not loopback(index.host)
+
+
 def _safe(index: LoginUrl, *, ours: bool) -> None:
-    if index.scheme == "https" or loopback(index.host):
+    if not in_clear(index):
         return
     raise UsageError(
         "index-without-tls",

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from pipway.findings import Finding, Place
 
@@ -134,6 +134,14 @@ class Change:
     before: bytes | None = field(repr=False)  #: None: it did not exist
     after: bytes | None = field(repr=False)  #: None: it goes
     private: bool = False  #: holds a secret: 0600
+
+
+@runtime_checkable
+class Mends(Protocol):
+    """A client that can put a file right where it is certain what was meant. `doctor --fix` asks."""
+
+    def mended(self, path: Path) -> Change | None:
+        """The file as it was meant; None when nothing is to be done, or a person has to."""
 
 
 class Client(Protocol):

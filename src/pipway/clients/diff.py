@@ -22,6 +22,7 @@ _INLINE = re.compile(
     rf"(?i)([{{,][ \t]*[\"']?(?:[\w-]*[-_])?{_NAMES}[\"']?[ \t]*[=:][ \t]*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,}}]+)"
 )
 _NETRC = re.compile(r"(?i)(?<!\S)((?:password|account)\s+)(?![=:])(\"[^\"\n]*\"|\S+)")
+_OF_NETRC = re.compile(r"(?im)^[ \t]*(?:machine|default|login|password|account)\s")  # not a sentence about passwords
 
 
 def hide(text: str) -> str:
@@ -31,7 +32,8 @@ def hide(text: str) -> str:
     text = _BARE.sub(f"{HIDDEN}@", text)
     text = _KEY.sub(rf"\1{HIDDEN}", text)
     text = _INLINE.sub(rf"\1{HIDDEN}", text)
-    text = _NETRC.sub(rf"\1{HIDDEN}", text)
+    if _OF_NETRC.search(text):
+        text = _NETRC.sub(rf"\1{HIDDEN}", text)
     return printable(redact(text))
 
 

@@ -68,8 +68,7 @@ class EasyInstall:
                         "PW220", Severity.LOW, f"{file.path} configures easy_install, which is gone",
                         "an index that is named only there is not asked; setuptools 80 removed what read it",
                         Place(str(file.path), items[0].line, items[0].column),
-                        fix=Fix("move an index that is still wanted to pip.conf, then remove the section", safe=True,
-                                commands=("pipway doctor --fix",)),
+                        fix=Fix("move an index that is still wanted to pip.conf, then remove the section"),
                     )
                 )  # fmt: skip
         return tuple(found)

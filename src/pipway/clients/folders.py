@@ -6,10 +6,11 @@ The same places as platformdirs, which knows only the machine that it runs on.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pipway.clients.base import Installed, Surroundings
+from pipway.clients.found import Found
 from pipway.clients.here import on_path, running, version
 
 
@@ -49,10 +50,10 @@ def nearest(folder: Path, suits: Callable[[Path], bool]) -> Path | None:
     return next((each for each in ancestors(folder) if suits(each)), None)
 
 
-def installed(surroundings: Surroundings, *names: str) -> list[Installed]:
+def installed(surroundings: Surroundings, *names: str) -> Sequence[Installed]:
     """The programs of these names in PATH, with what they say of their version."""
-    return [
+    return Found(
         Installed(name, (str(path),), version(running(surroundings, (str(path), "--version"))))
         for name in names
         for path in on_path(surroundings, name)
-    ]
+    )

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipway.clients.base import Surroundings
+from pipway.errors import UsageError
 from pipway.platforms import WINDOWS
 
 _DEADLINE = 10.0  # seconds; a cold Python on a busy machine needs two
@@ -46,14 +47,27 @@ _STILL = {
 
 
 def here(environ: Mapping[str, str], *, command: Sequence[str] = ()) -> Surroundings:
-    """This machine. `command` is the one that failed, tool first, when it is known."""
+    """This machine. `command` is the one that failed, tool first, when it is known.
+
+    UsageError when there is no home or no working folder: then no tool's files have a place.
+    """
     system: Literal["linux", "darwin", "windows"] = "linux"
     if WINDOWS:
         system = "windows"
     elif sys.platform == "darwin":
         system = "darwin"
-    home = environ.get("USERPROFILE" if WINDOWS else "HOME") or str(Path.home())
-    return Surroundings(environ, Path(home), Path.cwd(), system, command=tuple(command))
+    variable = "USERPROFILE" if WINDOWS else "HOME"
+    try:
+        home = Path(environ.get(variable) or Path.home())
+    except RuntimeError:  # a user without an entry in passwd, as `docker run --user 1234` makes one
+        raise UsageError(
+            "no-home", f"{variable} is not set, and this user has no home", fix=f"set {variable}"
+        ) from None
+    try:
+        cwd = Path.cwd()
+    except OSError:
+        raise UsageError("no-working-folder", "the working folder is gone", fix="cd into one that is there") from None
+    return Surroundings(environ, home, cwd, system, command=tuple(command))
 
 
 def on_path(surroundings: Surroundings, name: str) -> tuple[Path, ...]:

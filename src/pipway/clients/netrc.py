@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import netrc
 import re
+import shlex
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,9 +95,10 @@ def findings(surroundings: Surroundings) -> list[Finding]:
                     fix=Fix("write it as: machine HOST login USER password PASSWORD"))
         )  # fmt: skip
     if surroundings.system != "windows" and _open_to_others(logins.path):
+        command = f"chmod 600 {shlex.quote(str(logins.path))}"
         found.append(
             Finding("PW303", Severity.HIGH, f"{logins.path} can be read by others", "it holds passwords", place,
-                    fix=Fix("let nobody else read it", safe=True, commands=(f"chmod 600 {logins.path}",)))
+                    fix=Fix("let nobody else read it", safe=True, commands=(command,)))
         )  # fmt: skip
     if logins.default:
         found.append(

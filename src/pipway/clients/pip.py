@@ -7,11 +7,12 @@ changed with pip's versions is in `pip_facts`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipway.clients import pip_effective, pip_files, pip_findings, pip_mending
 from pipway.clients.base import Change, ConfigFile, Effective, Installed, Scope, Setting, Surroundings, Wish
+from pipway.clients.found import Found
 from pipway.clients.here import on_path, running
 from pipway.clients.ini import Ini
 from pipway.clients.ordinary_files import content
@@ -33,14 +34,7 @@ class Pip:
 
     def find(self, surroundings: Surroundings) -> Sequence[Installed]:
         """The command's, those on PATH, the active environment's, and our own Python's."""
-        found: dict[tuple[str, str], Installed] = {}
-        for command in _candidates(surroundings):
-            match = _SAYS.match(running(surroundings, [*command, "--version"]))
-            if match is not None:
-                prefix = pip_files.prefix_of(match[2])
-                one = Installed(self.name, command, match[1], match[3] or "", prefix)
-                found.setdefault((match[2], one.python), one)
-        return tuple(found.values())
+        return Found(_asked(surroundings))
 
     def files(self, surroundings: Surroundings) -> Sequence[ConfigFile]:
         """See `Client`."""
@@ -112,7 +106,12 @@ def _changed(ini: Ini, wish: Wish) -> Ini:
             try:
                 ini = ini.set("global", _KEYS[setting], value)
             except ValueError as error:
-                raise UsageError("value-unwritable", f"{setting.value} cannot be written so", why=str(error)) from None
+                raise UsageError(
+                    "value-unwritable",
+                    f"{setting.value} cannot be written so",
+                    why=str(error),
+                    fix="use one line",
+                ) from None
     return ini
 
 
@@ -125,6 +124,16 @@ def _content(path: Path) -> bytes | None:
         raise UsageError(
             "file-unreadable", f"cannot read {path}", why=error.strerror or str(error), fix="check who may read it"
         ) from None
+
+
+def _asked(surroundings: Surroundings) -> Iterator[Installed]:
+    """What each says that answers; the same one twice counts once."""
+    seen = set()
+    for command in _candidates(surroundings):
+        match = _SAYS.match(running(surroundings, [*command, "--version"]))
+        if match is not None and (match[2], match[3]) not in seen:
+            seen.add((match[2], match[3]))
+            yield Installed("pip", command, match[1], match[3] or "", pip_files.prefix_of(match[2]))
 
 
 def _candidates(surroundings: Surroundings) -> list[tuple[str, ...]]:

@@ -138,7 +138,8 @@ def to_change(surroundings: Surroundings, installed: Installed | None, scope: st
             why="it never reads a pip.conf of the working folder",
             fix="use --scope venv",
         )
-    if scope == "venv" and surroundings.venv is None and not (prefix(surroundings, installed) / "pyvenv.cfg").exists():
+    # Without an active one the prefix may be that of pipway's own environment, which nobody means.
+    if scope == "venv" and surroundings.venv is None and installed is None:
         raise UsageError("no-venv", "no virtual environment is active", fix="activate it, or use --scope user")
     paths = [file.path for file in files(surroundings, installed) if file.scope == scope]
     if not paths:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from pipway.clients import proxy_variables
 from pipway.clients.base import Entry, Installed, Setting, Surroundings
@@ -17,7 +18,7 @@ from pipway.clients.ini import Item, Kind, Problem
 from pipway.clients.ordinary_files import is_file
 from pipway.clients.pip_effective import effective, entries_of, variables
 from pipway.clients.pip_files import Loaded, files, load, name, never_read, stops, switched_off, user_folder
-from pipway.clients.pip_mending import continues, lost_indent, mended, suggestion
+from pipway.clients.pip_mending import HARMLESS, continues, lost_indent, mended, suggestion
 from pipway.clients.pip_options import ALL, COMMANDS, FLAGS, SETTINGS, normalised, parse, truth
 from pipway.findings import Finding, Fix, Place, Severity
 
@@ -34,7 +35,7 @@ def findings(surroundings: Surroundings, installed: Installed | None) -> list[Fi
     for one in loaded:
         found += _stopping(one, surroundings)
     for one in readable:
-        found += [*_values(one), *_keys(one), *_sections(one)]
+        found += [*_values(one), *_keys(one, surroundings), *_sections(one)]
     found += _variables(surroundings)
     found += _indexes(surroundings, readable)
     found += _disagreement(surroundings, installed)
@@ -131,17 +132,25 @@ def _unfit(key: str, setting: Setting, place: Place) -> Finding:
     )
 
 
-def _keys(found: Loaded) -> Iterator[Finding]:
+def _indented(path: Path, line: int, surroundings: Surroundings) -> Fix:
+    """Not done by itself: with its indent the line counts, and that may be one more index."""
+    words = ("sed", "-i", f"{line}s/^/    /", str(path))
+    return Fix("indent it", commands=(shlex.join(words),) if surroundings.system == "linux" else ())
+
+
+def _keys(found: Loaded, surroundings: Surroundings) -> Iterator[Finding]:
     path = str(found.file.path)
     for item in found.ini.items:
         option, place = normalised(item.name), Place(path, item.line, item.column)
         if continues(item):
             yield Finding("PW703", Severity.MEDIUM, f"line {item.line} of {path} is read as a key, {item.key}",
                           "it lost its indent, so the value above does not have it", place,
-                          fix=Fix("indent it", safe=True, commands=("pipway doctor --fix",)))  # fmt: skip
+                          fix=_indented(found.file.path, item.line, surroundings))  # fmt: skip
         elif option not in ALL:
             meant = suggestion(option)
-            fix = Fix(f"write {meant}", safe=True, commands=("pipway doctor --fix",)) if meant else Fix("remove it")
+            harmless = meant in HARMLESS  # what else decides what is installed, which a person has to want
+            mending = ("pipway doctor --fix",) if harmless else ()
+            fix = Fix(f"write {meant}", safe=harmless, commands=mending) if meant else Fix("remove it")
             severity = Severity.MEDIUM if meant and meant in SETTINGS else Severity.LOW
             yield Finding(
                 "PW703",

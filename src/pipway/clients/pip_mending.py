@@ -1,7 +1,7 @@
 """Configuration files that stop pip, put right where that cannot change what somebody meant.
 
-Pure; the pip client calls it. What it mends: lines that lost their indent, a mark or UTF-16 at the beginning, a key
-that is there twice with one value, a key with one letter wrong.
+Pure; the pip client calls it. What it mends: in a file that stops pip, lines that lost their indent, a mark or UTF-16
+at the beginning, a key that is there twice with one value; in every file, a harmless key with one letter wrong.
 """
 
 from __future__ import annotations
@@ -18,11 +18,18 @@ _PLURALS: Mapping[str, str] = MappingProxyType(
 )
 
 
+#: options that decide neither what is installed nor who is believed: only these are written right without a person
+HARMLESS = frozenset(
+    {"timeout", "retries", "resume-retries", "proxy", "cache-dir", "disable-pip-version-check", "progress-bar"}
+    | {"no-input", "no-color", "require-virtualenv", "require-hashes", "log", "quiet", "verbose"}
+)
+
+
 def mended(ini: Ini) -> bytes | None:
     """The file as it was meant, when that is certain; None when nothing is to be done, or a person has to."""
     now = Ini(ini.to_bytes(encoding="utf-8", bom=False), normalised)
-    lines = lost_indent(now)
-    now = now.indented(lines)
+    if now.problems:  # a file that pip reads today keeps its meaning
+        now = now.indented(lost_indent(now))
     doubled = [problem for problem in now.problems if problem.kind is Kind.DUPLICATE_KEY]
     for problem in reversed(doubled):
         same = [item for item in now.items if item.section == problem.section and item.name == problem.key]
@@ -32,7 +39,7 @@ def mended(ini: Ini) -> bytes | None:
             now = now.without(sorted({item.line, *(part.line for part in item.parts)}))
     for item in now.items:
         meant = suggestion(item.name)
-        if meant is not None and now.find(item.section, meant) is None:
+        if meant in HARMLESS and now.find(item.section, meant) is None:
             now = now.renamed(item, meant)
     after = now.to_bytes()
     return None if now.problems or after == ini.to_bytes() else after

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -196,12 +196,19 @@ pipeline {{
 
 def docker(needs: Needs) -> str:
     """A Dockerfile for BuildKit: the configuration is mounted for one instruction and in no layer."""
-    mount = " \\\n    ".join(
-        [
-            "RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf,required=true",
-            *([f"--mount=type=bind,source={needs.ca},target=/tmp/ca.pem"] if needs.ca else []),
-            "--mount=type=cache,target=/root/.cache/pip",
-        ]
+    mounts = [
+        "RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf,required=true",
+        *([f"--mount=type=bind,source={needs.ca},target=/tmp/ca.pem"] if needs.ca else []),
+        "--mount=type=cache,target=/var/cache/pip",
+    ]
+    # pip-audit asks about vulnerabilities by itself; it reads no pip.conf.
+    keyed = ["--mount=type=secret,id=https_proxy,env=HTTPS_PROXY,required=true"] if needs.proxy_secret else []
+    exported = [
+        *([f"export HTTPS_PROXY={needs.proxy}"] if needs.proxy else []),
+        *(["export REQUESTS_CA_BUNDLE=/tmp/ca.pem"] if needs.ca else []),
+    ]
+    secrets = " ".join(
+        ["--secret id=pipconf,src=pip.conf", *(["--secret id=https_proxy,env=HTTPS_PROXY"] if keyed else [])]
     )
     conf = ["[global]", f"index-url = {needs.index or 'https://USER:PASSWORD@index.example/simple/'}"]
     if needs.proxy or needs.proxy_secret:
@@ -210,10 +217,9 @@ def docker(needs: Needs) -> str:
         conf.append("cert = /tmp/ca.pem")
     joined = " && \\\n    "
 
-    def lines(commands: tuple[str, ...]) -> str:
-        return joined.join(
-            command.replace(".venv", "/opt/venv").replace(".audit", "/opt/audit") for command in commands
-        )
+    def run(mounted: Sequence[str], commands: Sequence[str]) -> str:
+        moved = (command.replace(".venv", "/opt/venv").replace(".audit", "/opt/audit") for command in commands)
+        return " \\\n    ".join([*mounted, joined.join(moved)])
 
     described = "\n".join(f"#   {line}" for line in conf)
     return f"""\
@@ -221,19 +227,18 @@ def docker(needs: Needs) -> str:
 # pip.conf, which only you can read (chmod 600) and .dockerignore keeps out:
 {described}
 # docker build --secret id=pipconf,src=pip.conf .
-# docker build --secret id=pipconf,src=pip.conf --target audit .
+# docker build {secrets} --target audit .
 {_note(_HASHES, "#")}
 
 # Better with its digest: python:3.13-slim@sha256:DIGEST
 FROM python:3.13-slim AS build
+ENV PIP_CACHE_DIR=/var/cache/pip
 WORKDIR /src
 COPY requirements.txt ./
-{mount} \\
-    {lines(INSTALL)}
+{run(mounts, INSTALL)}
 
 FROM build AS audit
-{mount} \\
-    {lines(AUDIT)}
+{run([*mounts, *keyed], [*exported, *AUDIT])}
 
 FROM python:3.13-slim
 COPY --from=build /opt/venv /opt/venv

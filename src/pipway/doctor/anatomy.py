@@ -42,6 +42,7 @@ class Anatomy:
     kerberos: bool = False  #: whether the ticket cache was asked
     encryption: tuple[str, ...] = ()  #: of the tickets, as far as klist tells
     skew: timedelta | None = None  #: this clock minus the proxy's
+    service: str = ""  #: the name (SPN) under which Kerberos knows the proxy
 
     @property
     def says(self) -> str:
@@ -50,7 +51,8 @@ class Anatomy:
         if self.challenge is not None and self.challenge.domain:
             said.append(f"its domain is {self.challenge.domain}")
         if self.kerberos:
-            said.append(self.ticket.why if self.ticket else "there is a Kerberos ticket for it")
+            service = f" ({self.service})" if self.service else ""
+            said.append((self.ticket.why if self.ticket else "there is a Kerberos ticket for it") + service)
         if self.encryption:
             weak = [name for name in self.encryption if _WEAK.match(name)]
             said.append(f"the tickets are of {', '.join(self.encryption)}")
@@ -75,7 +77,7 @@ async def anatomy(case: Case, facts: Facts, proxy: ProxyUrl) -> Anatomy:
     if "negotiate" in offered:
         ticket = await _ticket(proxy)
         encryption = await _encryption(case)
-    return Anatomy(names, challenge, ticket, "negotiate" in offered, encryption, skew)
+    return Anatomy(names, challenge, ticket, "negotiate" in offered, encryption, skew, f"HTTP@{proxy.host}")
 
 
 async def _challenged(case: Case, facts: Facts, proxy: ProxyUrl) -> NtlmChallenge | None:

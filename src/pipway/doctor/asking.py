@@ -24,6 +24,7 @@ from pipway.errors import BadUpstream, NoWayOut, PipwayError, Unavailable
 from pipway.wire.responses import End, Head, ResponseReader, render_request
 
 _REDIRECTS = 5
+_BEGINNING = 16384  # bytes that come within twice the patience: drop by drop is no answer either
 _ROUNDS = 4  # requests on one connection, for a proxy that wants a login on it
 _REDIRECTING = (301, 302, 303, 307, 308)
 _DIALECT = {"uv": "uv"}  # all others are requests, or read like it
@@ -178,7 +179,8 @@ async def _answer(stream: Stream, url: Url, method: str, at_most: int, patience:
     silence, last = 0.0, began
     try:
         while not complete and len(body) < at_most:
-            async with asyncio.timeout(patience):
+            left = began + 2 * patience - time.monotonic() if len(body) < _BEGINNING else patience
+            async with asyncio.timeout(max(0.0, min(left, patience))):
                 data = await stream.read()
             silence, last = max(silence, time.monotonic() - last), time.monotonic()
             for event in reader.feed(data) if data else reader.eof():
@@ -192,6 +194,8 @@ async def _answer(stream: Stream, url: Url, method: str, at_most: int, patience:
                 break
     except TimeoutError:
         problem, said = "stalled", f"nothing more came for {patience:g} s"
+        if time.monotonic() - last < patience / 2:
+            said = f"only {len(body)} bytes came in {2 * patience:g} s"
         silence = max(silence, patience)
     except BadUpstream as error:
         problem, said = "framing", error.why or error.what

@@ -49,7 +49,8 @@ _WORKED = (
 )
 #: What a command says first: after one that has ended, the next begins here.
 _BEGUN = (
-    r"Looking in (?:indexes|links): |Using (?:pip|C?Python|python) \S|Collecting \S|Requirement already satisfied: "
+    r"Looking in (?:indexes|links): |WARNING: The index url |WARNING urllib3|warning: "
+    r"|Using (?:pip|C?Python|python) \S|Collecting \S|Requirement already satisfied: "
     r"|WARNING: Retrying \((?![^\n]*: /simple/pip/)|(?:Updating|Resolving) dependencies|Locking |Creating virtualenv"
     r"|Collecting package metadata|Channels:|Resolved \d+ package"
 )
@@ -67,22 +68,23 @@ _WORKED_LINE = re.compile(rf"^(?:(?:{_WORKED})[^\n]*| \+ \S+==\S+)$", re.MULTILI
 def attempts(text: str) -> Sequence[Attempt]:
     """Every command, in the order of the log; one of unknown outcome when nothing tells."""
     found: list[Attempt] = []
-    begin, outcome = 0, Outcome.UNKNOWN
+    begin, worked, outcome = 0, 0, Outcome.UNKNOWN
     for told in _told(text):
         if told["begun"] is not None:
             if outcome is not Outcome.UNKNOWN:
                 found.append(Attempt(begin, told.start(), outcome))
                 begin, outcome = told.start(), Outcome.UNKNOWN
         elif told["failed"] is not None:
-            if outcome is Outcome.SUCCEEDED:
-                found.append(Attempt(begin, told.start(), outcome))
-                begin = told.start()
+            if outcome is Outcome.SUCCEEDED:  # what stands between belongs to what failed
+                found.append(Attempt(begin, worked, outcome))
+                begin = worked
             outcome = Outcome.FAILED
         else:
             if outcome is Outcome.FAILED:
                 found.append(Attempt(begin, told.start(), outcome))
                 begin = told.start()
             outcome = Outcome.SUCCEEDED
+            worked = text.find("\n", told.end()) + 1 or len(text)
     if outcome is Outcome.UNKNOWN and _SATISFIED.search(text, begin) and not _BUSY.search(text, begin):
         outcome = Outcome.SUCCEEDED
     found.append(Attempt(begin, len(text), outcome))

@@ -71,6 +71,7 @@ class Case:
     ca: tuple[Path, ...] = ()  #: certificate authorities that a person gave, to be tried
     now: Callable[[], datetime] = field(default=lambda: datetime.now().astimezone(), repr=False)
     patience: float = 5.0  #: seconds for one step of the network
+    assumed: bool = False  #: nobody named the project: that it is missing says nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
@@ -23,14 +24,15 @@ from pipway.redact import redact
 
 _WORD = re.compile(r"\{([a-z_]+)\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_LONGEST = 300  # characters of one value: a log may hold anything
+_COMMANDS = {"uv": "uv pip install PACKAGE", "poetry": "poetry install"}
+_LONGEST, _READ = 300, 8192  # characters of one value that are shown, and looked at: a log may hold anything
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
     """What a client prints when this is the cause."""
 
-    pattern: re.Pattern[str]
+    pattern: re.Pattern[str]  #: an empty group `proof` stands where the line begins that proves it, if not at the start
     tools: frozenset[str] = frozenset()  #: only in what these print; empty for all
     unless: re.Pattern[str] | None = None  #: not when this is in the text as well
     when: tuple[str, ...] = ()  #: and only under these conditions (`conditions.py`)
@@ -85,9 +87,11 @@ class Cause:
     probe: str = ""  #: the probe of `doctor` that finds it
     link: str = field(default="")
 
-    def finding(self, *, tool: str = "", version: str = "", place: Place | None = None, **values: str) -> Finding:
+    def finding(self, *, tool: str = "", version: str = "", place: Place | str | None = None, **values: str) -> Finding:
         """This cause with what is known filled in; what is not known stays a word in capitals."""
-        values = {"tool": tool or "the installer", "version": version, **values}
+        place = Place(place) if isinstance(place, str) else place
+        known = {"tool": tool or "the installer", "version": version, "place": str(place or "")}
+        values = {**known, **values}
         remedy = next((each for each in self.remedies if each.suits(tool, version, values)), None)
         return Finding(
             self.id,
@@ -105,11 +109,19 @@ class Cause:
 
 
 def _clean(value: str) -> str:
-    return redact(_CONTROL.sub(" ", value[:_LONGEST])).strip()
+    # Shortened last: of a URL that is cut in two nobody sees any more what is its password.
+    return redact(_CONTROL.sub(" ", value[:_READ]))[:_LONGEST].strip()
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
     return _WORD.sub(lambda word: _clean(values.get(word[1]) or "") or word[1].upper(), text)
+
+
+def _likely(values: Mapping[str, str]) -> str:
+    """What a person most likely ran, where nobody said."""
+    command = _COMMANDS.get(values.get("tool", ""), "pip install PACKAGE")
+    project = _clean(values.get("project") or "")
+    return command.replace("PACKAGE", shlex.quote(project)) if project and not project.startswith("-") else command
 
 
 def _command(text: str, values: Mapping[str, str]) -> str:
@@ -118,10 +130,34 @@ def _command(text: str, values: Mapping[str, str]) -> str:
     def word(found: re.Match[str]) -> str:
         value = values.get(found[1]) or ""
         if found[1] == "command":
-            return redact(value) or "pip install PACKAGE"
-        return shlex.quote(_clean(value)) if value else found[1].upper()
+            return redact(value) or _likely(values)
+        said = _clean(value)
+        if not said or (said.startswith("-") and found[1] != "option"):  # a log must not give a command its options
+            return found[1].upper()
+        if found[1] == "variable":
+            return said if said.isidentifier() and said.isascii() else found[1].upper()
+        return _quoted(said, text[: found.start()])
 
     return _WORD.sub(word, text)
+
+
+def _quoted(value: str, before: str) -> str:
+    """One word, or a part of one, for what stands before it: some texts have quotes of their own, or `$(…)`."""
+    inside = [""]
+    for last, sign in pairwise(f" {before}"):
+        if inside[-1] == "'":
+            if sign == "'":
+                inside.pop()
+        elif sign == inside[-1] or (sign == ")" and inside[-1] == "("):
+            inside.pop()
+        elif sign == '"' or (sign == "'" and inside[-1] != '"') or (sign == "(" and last == "$"):
+            inside.append(sign)
+    match inside[-1]:
+        case "'":
+            return value.replace("'", "'\"'\"'")
+        case '"':
+            return re.sub(r'([\\"$`])', r"\\\1", value)
+    return shlex.quote(value)
 
 
 @cache

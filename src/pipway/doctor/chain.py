@@ -24,6 +24,8 @@ from cryptography.x509.oid import NameOID
 
 _DEPTH = 8  # certificates in a path; real ones have three or four
 _PATHS = 16  # ways up that are looked at
+_TRIES = 256  # signatures that are looked at for them: thirty certificates that sign each other have 10^11 ways
+_LONGEST = 100  # characters of a name: whoever made the certificate chose it
 _WEAK = (hashes.MD5, hashes.SHA1)
 
 #: Whose rules: OpenSSL's, those with VERIFY_X509_STRICT (Python 3.13's own default), those of rustls (uv)
@@ -73,7 +75,8 @@ def judge(
         early = _dates(leaf, now) or _webpki_leaf(leaf)  # before any issuer is looked for
         if early is not None:
             return early
-    paths = list(islice(_paths([leaf], chain, roots, partial=rules != "openssl"), _PATHS))
+    tries = iter(range(_TRIES))
+    paths = list(islice(_paths([leaf], chain, roots, tries, partial=rules != "openssl"), _PATHS))
     if not paths:
         return Verdict(Problem.UNKNOWN_ROOT, missing(chain))
     verdicts = [_judge_path(path, host, now, rules) for path in paths]
@@ -115,13 +118,13 @@ def issuer_of(chain: Sequence[Certificate]) -> str:
 
 def words(name: x509.Name) -> str:
     """A name as people know it: "Corp Root CA (Corp Ltd)"."""
-    common = [str(each.value) for each in name.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    company = [str(each.value) for each in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
-    unit = [str(each.value) for each in name.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)]
+    common = [str(each.value)[:_LONGEST] for each in name.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    company = [str(each.value)[:_LONGEST] for each in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
+    unit = [str(each.value)[:_LONGEST] for each in name.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)]
     first = common or unit
     if first and company and first[0] != company[0]:
         return f"{first[0]} ({company[0]})"
-    return (first or company or [name.rfc4514_string() or "nobody"])[0]
+    return (first or company or [name.rfc4514_string()[:_LONGEST] or "nobody"])[0]
 
 
 def company(name: x509.Name) -> str:
@@ -170,20 +173,29 @@ def unmet(path: Sequence[Certificate], rules: Rules) -> tuple[Certificate, str] 
 
 def way_up(chain: Sequence[Certificate], roots: Collection[Certificate]) -> list[Certificate] | None:
     """Leaf to root, None when there is no way."""
-    return next(_paths([chain[0]], chain, roots, partial=True), None)
+    return next(_paths([chain[0]], chain, roots, iter(range(_TRIES)), partial=True), None)
 
 
 def _paths(
-    path: list[Certificate], chain: Sequence[Certificate], roots: Collection[Certificate], *, partial: bool
+    path: list[Certificate],
+    chain: Sequence[Certificate],
+    roots: Collection[Certificate],
+    tries: Iterator[int],
+    *,
+    partial: bool,
 ) -> Iterator[list[Certificate]]:
-    """`partial`: whatever is believed may end a path; else only what is issued by itself."""
+    """`partial`: whatever is believed may end a path; else only what is issued by itself. Ends with `tries`."""
     top = path[-1]
     if top in roots and (partial or self_issued(top)):
         yield path
     elif len(path) < _DEPTH:
         for each in (*roots, *chain):
-            if each not in path and signed(top, each):
-                yield from _paths([*path, each], chain, roots, partial=partial)
+            if each.subject != top.issuer or each in path:
+                continue
+            if next(tries, None) is None:
+                return
+            if signed(top, each):
+                yield from _paths([*path, each], chain, roots, tries, partial=partial)
 
 
 def _judge_path(path: Sequence[Certificate], host: str, now: datetime, rules: Rules) -> Verdict:

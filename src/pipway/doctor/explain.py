@@ -16,7 +16,7 @@ from pipway.doctor.catalogue import Cause, Signature, catalogue
 from pipway.doctor.conditions import CONDITIONS, NOTHING, Context
 from pipway.doctor.literals import needed
 from pipway.doctor.log import Log, read
-from pipway.findings import Finding
+from pipway.findings import Finding, Severity
 
 #: tool → beginnings of lines that only it prints; the one that calls others comes first
 _SHOWN = {
@@ -32,7 +32,7 @@ _SHOWN = {
     "pdm": r"\[Pdm[A-Za-z]+\]|[^\n]{0,60}\bpdm ",
     "conda": (
         r"Conda[A-Za-z]{0,40}Error|(?:Collecting package metadata|Fetching package metadata|Solving environment)"
-        r"|ProxyError: Conda|[^\n]{0,80}libmamba"
+        r"|ProxyError: Conda|[^\n]{0,80}libmamba|\s*Download error \(\d+\)|[^\n]{0,80} \(\d\dm:\d\ds\)"
     ),
     "pip": (
         r"Looking in (?:indexes|links)|Collecting \S|Requirement already satisfied|WARNING: |ERROR: |Processing \S"
@@ -100,7 +100,8 @@ def _causes(
         )
         if best is not None:
             found.append(_explanation(cause, best, log, begin, version, context))
-    return sorted(found, key=lambda each: (-each.rank, -each.number))
+    telling = [each for each in found if each.cause.severity > Severity.INFO] or found  # else: that nothing is said
+    return sorted(telling, key=lambda each: (-each.rank, -each.number))
 
 
 _Match = tuple[Signature, "re.Match[str]", str, Mapping[str, str]]
@@ -136,7 +137,7 @@ def _explanation(cause: Cause, best: _Match, log: Log, begin: int, version: str,
     values.setdefault("command", " ".join(context.command))
     values.setdefault("tool", tool)
     finding = cause.finding(version=version, **values)
-    position = begin + match.start()
+    position = begin + match.start("proof" if "proof" in signature.pattern.groupindex else 0)
     return Explanation(cause, finding, log.line(position), log.number(position), signature.rank)
 
 

@@ -6,9 +6,10 @@ anybody.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -44,28 +45,35 @@ def context() -> ssl.SSLContext:
 
 
 async def look(case: Case, facts: Facts, url: str) -> Shown:
-    """What the server of `url` shows, on the way that `facts.open` leads. PipwayError, OSError, TimeoutError."""
+    """What the server of `url` shows, on the way that `facts.open` leads.
+
+    PipwayError; OSError (ssl.SSLError and TimeoutError are) when hands are not shaken.
+    """
     target = target_in(url)
     way = facts.open or opening(case, direct(case, facts))
     stream = await way(target.host, target.port, target.clear)
     try:
         if target.clear:
-            return Shown((), time=await _asked(stream.write, stream.read, url))
-        return await shake(stream, target.host, url)
+            return Shown((), time=await _told(_asked(stream.write, stream.read, url), case.patience))
+        tls = _Tls(stream, target.host)
+        async with asyncio.timeout(case.patience):
+            await tls.begin()
+        chain = _chain(tls.object)
+        if not chain:
+            raise BadUpstream("tls-failed", f"{target.host} shows no certificate", fix="ask who runs it")
+        time = await _told(_asked(tls.write, tls.read, url), case.patience)
+        return Shown(chain, tls.object.version() or "", time)
     finally:
         await stream.aclose()
 
 
-async def shake(stream: Stream, host: str, url: str = "") -> Shown:
-    """Hands shaken over `stream`, and, with a URL, one request. OSError (ssl.SSLError is one) when there is no TLS."""
-    tls = _Tls(stream, host)
-    await tls.begin()
-    version = tls.object.version() or ""
-    chain = _chain(tls.object)
-    if not chain:
-        raise BadUpstream("tls-failed", f"{host} shows no certificate", fix="ask who runs it")
-    time = await _asked(tls.write, tls.read, url) if url else None
-    return Shown(chain, version, time)
+async def _told(asking: Awaitable[datetime | None], patience: float) -> datetime | None:
+    """The time; None when it does not come in time."""
+    try:
+        async with asyncio.timeout(patience):
+            return await asking
+    except TimeoutError:
+        return None
 
 
 def dated(head: bytes) -> datetime | None:

@@ -37,6 +37,7 @@ _PREFIX = re.compile(
         )
     )
 )
+_PROGRESS = re.compile(r"\d%|[━█╸╺]|\d [kMG]?i?B/s|\beta \d|^[\s\\|/⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏-]*$")
 _PREFIXES = 4  # in front of one line
 
 
@@ -92,11 +93,14 @@ def read(text: str) -> Log:
 
 
 def _pieces(line: str) -> list[str]:
-    """One line as a terminal got it: a progress bar writes over itself with carriage returns."""
+    """One line as a terminal got it: a progress bar writes over itself with carriage returns, and is left out."""
     line = line.rstrip("\r")
     if "\x1b" in line or "\x00" in line or "\x07" in line or "\ufeff" in line:
         line = _ESCAPES.sub("", line)
-    return [_without_prefix(piece[:_LONGEST_LINE]) for piece in (line.split("\r") if "\r" in line else (line,))]
+    pieces = [line]
+    if "\r" in line:
+        pieces = [each for each in line.split("\r") if not _PROGRESS.search(each[:1000])] or [""]
+    return [_without_prefix(each[:_LONGEST_LINE]) for each in pieces]
 
 
 def _without_prefix(line: str) -> str:

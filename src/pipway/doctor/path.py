@@ -9,7 +9,7 @@ import asyncio
 import re
 import shlex
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -25,9 +25,10 @@ from pipway.dial.trust import client_context
 from pipway.dial.via_http import ViaHttp
 from pipway.dial.via_socks import ViaSocks
 from pipway.doctor.base import Case, Facts
+from pipway.doctor.suspects import whence
 from pipway.doctor.transcript import Recording
 from pipway.errors import PipwayError
-from pipway.findings import Finding
+from pipway.findings import Finding, Place
 from pipway.wire.proxy_url import ProxyUrl
 
 #: Opens a stream to a host and a port; the last: HTTP without TLS will be spoken.
@@ -149,6 +150,20 @@ def words(case: Case, facts: Facts, **more: str) -> dict[str, str]:
     elif entries:
         found["place"] = str(entries[0].place)
     return found | more
+
+
+def blamed(case: Case) -> dict[str, str]:
+    """For texts that blame the proxy: who names it, so that a fix takes it away there."""
+    effective = case.subject.effective.get(Setting.PROXY)
+    said = whence(effective.entries[0]) if effective is not None and effective.entries else {}
+    if re.fullmatch(r"[A-Za-z]+_(?:proxy|PROXY)", said.get("variable", "")) and said["variable"] != "PIP_PROXY":
+        said["standard"] = "yes"
+    return {**said, "proxied": "yes"}
+
+
+def blamed_at(values: Mapping[str, str]) -> Place | None:
+    """The place in these values."""
+    return Place(values["whence"]) if values.get("whence") else None
 
 
 def adapted(found: Finding, case: Case, facts: Facts) -> Finding:

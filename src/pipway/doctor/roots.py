@@ -149,10 +149,7 @@ class Machine:
         environ = self._surroundings.environ
         found = [self.source(path, "--ca") for path in given]
         found += [self.source(Path(environ[name]).expanduser(), name) for name in VARIABLES if environ.get(name)]
-        for place in map(self._surroundings.under_root, _PUT):
-            if place.is_dir():
-                found += [self.source(file, str(place)) for file in _files(place, hashed=False)]
-        return found
+        return found + self._put()
 
     def source(self, path: Path, origin: str, *, hashed: bool = False) -> Source:
         """A file or folder, read once however many believe it."""
@@ -169,9 +166,23 @@ class Machine:
         for subject in subjects:
             python = self._python(subject)
             if python is not None and python.certifi is not None:
-                return self.source(python.certifi, "certifi")
+                return self._public(self.source(python.certifi, "certifi"))
         own = _own_certifi()
-        return self.source(own, "certifi") if own else None
+        return self._public(self.source(own, "certifi")) if own else None
+
+    def _public(self, source: Source) -> Source:
+        """Without what an administrator added: the certifi of Debian's and Fedora's packages is the system's file."""
+        added = {each for one in self._put() for each in one.certificates}
+        if not added.intersection(source.certificates):
+            return source
+        public = Source(source.path, source.origin)
+        public.__dict__["certificates"] = tuple(each for each in source.certificates if each not in added)
+        return public
+
+    def _put(self) -> list[Source]:
+        """The files that administrators put a company's root into."""
+        places = [place for place in map(self._surroundings.under_root, _PUT) if place.is_dir()]
+        return [self.source(file, str(place)) for place in places for file in _files(place, hashed=False)]
 
     def _certifi(self, subject: Subject) -> tuple[Source, ...]:
         python = self._python(subject)

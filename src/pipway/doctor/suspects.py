@@ -63,10 +63,11 @@ class View:
     def said(self, setting: Setting) -> dict[str, str]:
         """Where a setting comes from: `whence`, and `variable` or `option` or `key`, whichever it is."""
         entry = self.entry(setting)
-        return _whence(entry) if entry else {}
+        return whence(entry) if entry else {}
 
 
-def _whence(entry: Entry) -> dict[str, str]:
+def whence(entry: Entry) -> dict[str, str]:
+    """Where something is said: `whence`, and `variable`, or `option`, or `key` and `file`."""
     found = {"whence": str(entry.place)}
     if entry.key.startswith("-"):
         return found | {"option": entry.key}
@@ -213,7 +214,7 @@ def _lost_exception(view: View) -> Values | None:
     target = target_of(view.index)
     if not any(matches("requests", each.value, target) for each in view.shadows(Setting.NO_PROXY)):
         return None
-    return {**_whence(entry), "host": target.host}
+    return {**whence(entry), "host": target.host}
 
 
 def _other_scheme(view: View) -> Values | None:
@@ -277,7 +278,7 @@ def _hashes(view: View) -> Values | None:
     entry = view.entry(Setting.HASHES)
     if entry is None or entry.layer == "command line" or view.value(Setting.HASHES).lower() not in ("yes", "true", "1"):
         return None
-    return _whence(entry)
+    return whence(entry)
 
 
 def extra_index(view: View) -> Values | None:
@@ -286,8 +287,8 @@ def extra_index(view: View) -> Values | None:
     if not others:
         return None
     assert extra is not None
-    whence = _whence(extra.entries[0]) if extra.entries else {}
-    return {**whence, "index": view.index, "extra": others[0]}
+    said = whence(extra.entries[0]) if extra.entries else {}
+    return {**said, "index": view.index, "extra": others[0]}
 
 
 @dataclass(frozen=True, slots=True)

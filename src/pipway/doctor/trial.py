@@ -17,6 +17,7 @@ from pipway.doctor.base import Case, Subject
 from pipway.doctor.commands import understood
 
 _MOST = 262_144  # bytes of output that are kept
+_OWN_PIP = "import sys; sys.path.pop(0); import runpy; runpy.run_module('pip', run_name='__main__', alter_sys=True)"
 #: Options of the person's own command that say where and how the network is reached; the rest is about their project.
 _KEPT = frozenset(
     """
@@ -35,6 +36,11 @@ class Outcome:
     code: int | None  #: None: it was still running when the time was over
     output: str = field(repr=False)  #: may hold secrets: redact before it is shown
 
+    @property
+    def fetching(self) -> bool:
+        """Whether it was still at the file when the time was over."""
+        return self.code is None and self.output.rstrip().rpartition("\n")[2].lstrip().startswith("Downloading ")
+
 
 def command(subject: Subject, installed: Installed, words: Sequence[str], project: str, folder: str) -> list[str]:
     """What to run. `words` is the person's command, of which the options that concern the network are kept."""
@@ -42,8 +48,20 @@ def command(subject: Subject, installed: Installed, words: Sequence[str], projec
     if subject.name == "uv":
         begin = [*installed.command, "pip", "install", "--no-deps", "--no-cache", "--target", folder]
         return [*begin, "--only-binary", ":all:", *options, project]
-    begin = [*installed.command, "download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check", "--no-input"]
+    begin = [
+        *_not_of_the_project(installed.command),
+        "download",
+        "--no-deps",
+        "--no-cache-dir",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]
     return [*begin, "--progress-bar", "off", "--only-binary", ":all:", "--dest", folder, *options, project]
+
+
+def _not_of_the_project(call: Sequence[str]) -> Sequence[str]:
+    """`python -m pip` would run a pip.py that lies in the working folder, which nobody has called."""
+    return (call[0], "-c", _OWN_PIP) if tuple(call[1:]) == ("-m", "pip") else call
 
 
 def _options(arguments: Sequence[str]) -> list[str]:
@@ -62,9 +80,12 @@ async def trial(case: Case, subject: Subject, installed: Installed, *, seconds: 
     """Run it for at most `seconds`; it and what it started are gone afterwards."""
     words = case.surroundings.command if subject is case.subject else ()
     with tempfile.TemporaryDirectory(prefix="pipway-doctor-", ignore_cleanup_errors=True) as folder:
+        temporary = os.path.join(folder, "tmp")  # noqa: PTH118 - a word of the environment
+        os.mkdir(temporary)  # noqa: PTH102
         process = await asyncio.create_subprocess_exec(
             *command(subject, installed, words, case.project, folder),
-            env={**case.surroundings.environ, "NO_COLOR": "1"},
+            # What it unpacks on the way is there, too, when it is ended before it can clean up.
+            env={**case.surroundings.environ, "NO_COLOR": "1", **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary)},
             cwd=case.surroundings.cwd,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -88,6 +88,8 @@ def _leg_roots(view: View, _: str) -> Mapping[str, str] | None:
     proxy = proxy_of(view)
     if proxy is None or proxy.scheme != "https" or pip_facts.tls_to_proxy_uses_system_roots(view.version):
         return None
+    if pip_facts.loses_system_roots_with_proxy(view.version):  # 24.2 to 25.1.1 believe what OpenSSL finds by itself:
+        return None  # on Linux that is the system's store
     return {} if proxy.user else {"proxy": f"https://{proxy.host}:{proxy.port}"}
 
 

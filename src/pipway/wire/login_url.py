@@ -253,8 +253,11 @@ def _index_path(path: str, mistakes: list[Mistake]) -> str:
     path, mark, _ = path.partition("#")
     if mark:
         mistakes.append(Mistake("it has a #, and what follows that is never sent"))
+    path, mark, _ = path.partition("?")
+    if mark:
+        mistakes.append(Mistake("it has a ?, and behind that tools put the names of projects, unseen by an index"))
     last = path.rstrip("/").rpartition("/")[2]
-    if last not in ("simple", "+simple") and "?" not in path:
+    if last not in ("simple", "+simple"):
         mistakes.append(Mistake("its path does not end in /simple/, as that of most indexes does", False))
     return path
 

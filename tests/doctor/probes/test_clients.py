@@ -9,10 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.doctor.proxied import case as proxied
+from tests.servers import rude
 from tests.servers.upstream import Upstream
 
 from pipway.clients.base import Effective, Installed, Setting, Surroundings
 from pipway.doctor.base import Case, Facts, Status, Subject
+from pipway.doctor.probes import clients
 from pipway.doctor.probes.clients import PROBE
 from pipway.doctor.trial import command
 
@@ -60,6 +63,70 @@ async def test_another_installer_that_fails_is_a_remark(upstream: Upstream, tmp_
     result = await PROBE.run(made, Facts(page="seen"))
     assert result.status is Status.REMARK, result
     assert result.findings[0].what.startswith("uv: ")
+
+
+@pytest.mark.slow
+async def test_nothing_of_the_project_is_run(upstream: Upstream, tmp_path: Path) -> None:
+    (tmp_path / "pip.py").write_text("open('ran', 'w')")
+    result = await PROBE.run(case(upstream, tmp_path, PIP, {}), Facts(page="seen"))
+    assert result.status is Status.WORKS, result
+    assert not (tmp_path / "ran").exists()
+
+
+def _script(folder: Path, text: str) -> Installed:
+    script = folder / "pip"
+    script.write_text(f"#!/bin/sh\n{text}\n")
+    script.chmod(0o755)
+    return Installed("pip", (str(script),), "26.0")
+
+
+async def test_a_large_file_that_is_still_coming_is_no_failure(
+    upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "_SECONDS", 0.5)
+    slow = _script(tmp_path, "touch $TMPDIR/unpacked; echo '  Downloading parcel.whl (2.5 GB)'; exec sleep 60")
+    result = await PROBE.run(case(upstream, tmp_path, slow, {"TMPDIR": str(tmp_path / "tmp")}), Facts(page="seen"))
+    assert (result.status, result.findings[0].id) == (Status.REMARK, "client-fails")
+    assert not list(tmp_path.rglob("unpacked"))
+    hanging = _script(tmp_path, "echo 'Collecting parcel'; exec sleep 60")
+    assert (await PROBE.run(case(upstream, tmp_path, hanging, {}), Facts(page="seen"))).status is Status.FAILS
+
+
+@pytest.mark.parametrize(
+    ("setting", "url", "run"),
+    [
+        (Setting.PROXY, "http://alice:typo@127.0.0.1:9", False),
+        (Setting.INDEX, "http://alice:typo@127.0.0.1:9/simple/", False),
+        (Setting.EXTRA_INDEXES, "http://alice:typo@127.0.0.1:9/simple/", False),
+        (Setting.EXTRA_INDEXES, "http://127.0.0.1:9/simple/", True),
+    ],
+)
+async def test_another_installer_logs_on_with_no_secret_of_its_own(
+    upstream: Upstream, tmp_path: Path, setting: Setting, url: str, run: bool
+) -> None:
+    mine = _script(tmp_path, "exit 0")
+    (tmp_path / "other").mkdir()
+    other = _script(tmp_path / "other", f"touch {tmp_path}/ran")
+    made = case(upstream, tmp_path, mine, {})
+    made = replace(made, others=(Subject("uv", other, {setting: Effective(setting, (url,))}),))
+    result = await PROBE.run(made, Facts(page="seen"))
+    assert (tmp_path / "ran").exists() is run
+    assert ("its login for 127.0.0.1:9 is not proven" in result.says) is not run
+    assert "typo" not in result.says
+
+
+async def test_a_login_that_an_extra_index_refuses_is_sent_once(tmp_path: Path) -> None:
+    mine = _script(tmp_path, f"echo >> {tmp_path}/ran")
+    async with Upstream() as strict:
+        strict.behave("*", rude.answering(401))
+        extra = strict.url.replace("//", "//alice:typo@")
+        effective = {Setting.EXTRA_INDEXES: Effective(Setting.EXTRA_INDEXES, (extra,))}
+        for _ in range(2):
+            made = replace(proxied(tmp_path, "", index=strict.url), subject=Subject("pip", mine, effective))
+            result = await PROBE.run(made, Facts(page="seen"))
+            assert "was refused" in result.says
+        assert len([each for each in strict.requests if each.header("authorization")]) == 1
+    assert not (tmp_path / "ran").exists()
 
 
 async def test_without_a_page_nothing_is_run(upstream: Upstream, tmp_path: Path) -> None:

@@ -146,12 +146,18 @@ async def test_a_file_that_stops_pip_fails_with_its_line(tmp_path: Path) -> None
     assert "4s" in found.fix.commands[0], "the client knows which line to indent"
 
 
+async def test_the_leg_to_the_proxy_has_what_openssl_finds_where_pip_forgets_its_own_roots(tmp_path: Path) -> None:
+    result, _ = await tried(case(tmp_path, {"HTTPS_PROXY": "https://proxy.example:8443"}, version="25.0.1"))
+    assert "proxy-leg-roots" not in {each.id for each in result.findings}
+
+
 @pytest.mark.parametrize(
     ("version", "environ", "command", "cause"),
     [
         ("25.0.1", {"HTTPS_PROXY": PROXY}, (), "system-roots-lost"),
         ("25.0", {}, (), "builds-without-system-roots"),
         ("26.1", {"HTTPS_PROXY": "https://proxy.example:8443"}, (), "proxy-leg-roots"),
+        ("23.3", {"HTTPS_PROXY": "https://proxy.example:8443"}, (), "proxy-leg-roots"),
         ("24.3", {}, ("pip", "install", "--proxy", PROXY, "parcel"), "proxy-kept-from-builds"),
         ("25.1", {}, (), "download-not-resumed"),
         ("24.0", {"SSL_CERT_FILE": "/etc/ca.pem"}, (), "ca-variable-not-read"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,43 @@ async def test_a_login_goes_to_nobody_whose_certificate_was_not_judged(tmp_path:
         result = await PROBE.run(case(index, tmp_path), Facts())
         assert not any(request.header("authorization") for request in upstream.requests)
     assert "geheim" not in str(result)
+
+
+async def test_an_index_that_lacks_a_project_nobody_asked_for_is_not_broken(tmp_path: Path) -> None:
+    async with Upstream() as upstream:
+        upstream.add_wheel("parcel", "1.0")
+        asked = case(upstream.url, tmp_path, project="pip")
+        named = await PROBE.run(asked, Facts())
+        assumed = await PROBE.run(replace(asked, assumed=True), Facts())
+        wrong = await PROBE.run(replace(asked, assumed=True, index=upstream.origin), Facts())
+    assert [each.id for each in named.findings] == ["project-not-found"]
+    assert (assumed.status, assumed.findings) == (Status.SKIPPED, ())
+    assert "pipway doctor PROJECT" in assumed.says
+    assert wrong.status is Status.SKIPPED  # neither address has that project: nobody knows which is right
+
+
+async def test_an_address_without_simple_is_corrected_whatever_the_project(tmp_path: Path) -> None:
+    async with Upstream() as upstream:
+        upstream.add_wheel("pip", "26.3")
+        asked = case(upstream.origin, tmp_path, project="pip")
+        result = await PROBE.run(replace(asked, assumed=True), Facts())
+    assert [each.id for each in result.findings] == ["index-url-without-simple"]
+
+
+async def test_a_limit_is_told_before_it_is_reached(tmp_path: Path) -> None:
+    async with Upstream() as upstream:
+        upstream.add_wheel("parcel", "1.0")
+        body = b'<!DOCTYPE html><a href="parcel-1.0-py3-none-any.whl">parcel-1.0-py3-none-any.whl</a>'
+        limited = rude.answering(200, body, Content_Type="text/html", RateLimit_Remaining="3")
+        upstream.behave("/simple/*", limited)
+        result = await PROBE.run(case(upstream.url, tmp_path), Facts())
+    assert "3 requests left" in result.says
+
+
+async def test_a_version_that_is_not_there_is_told_with_the_command_for_the_one_that_is(tmp_path: Path) -> None:
+    async with Upstream() as upstream:
+        upstream.add_wheel("parcel", "1.0")
+        result = await PROBE.run(case(upstream.url, tmp_path, command="pip install 'parcel>=7'"), Facts())
+    (found,) = result.findings
+    assert found.fix is not None
+    assert found.fix.commands == ("pip install parcel==1.0",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.doctor import proxied
 from tests.doctor.probes.asked import case
 from tests.servers.black_hole import black_hole
 from tests.servers.rude import refusing_port
@@ -14,6 +15,7 @@ from pipway.clients.base import Setting
 from pipway.doctor.base import Facts, Status
 from pipway.doctor.probes.reach import PROBE
 from pipway.findings import Severity
+from pipway.wire.proxy_url import parse_proxy_url
 
 
 async def test_it_works(tmp_path: Path) -> None:
@@ -46,3 +48,24 @@ async def test_one_address_of_several_loses_everything(addresses: str, severity:
             result = await PROBE.run(asked, facts)
     assert [(each.id, each.severity) for each in result.findings] == [("address-hole", severity)]
     assert "127.0.0.1" in result.findings[0].what
+
+
+async def test_a_proxy_that_loses_packets_is_not_one_that_says_nothing(tmp_path: Path) -> None:
+    with black_hole() as (host, port):
+        url = f"http://{host}:{port}"
+        result = await PROBE.run(proxied.case(tmp_path, url, patience=0.3), Facts(proxy=parse_proxy_url(url)))
+    (found,) = result.findings
+    assert (found.id, str(found.place)) == ("proxy-unreachable", "HTTPS_PROXY")
+    assert found.fix is not None
+    assert found.fix.commands[0].startswith("unset HTTPS_PROXY")
+
+
+async def test_an_index_that_needs_no_proxy_is_said_to_be_there(tmp_path: Path) -> None:
+    with refusing_port() as port:
+        url = f"http://127.0.0.1:{port}"
+        facts = Facts(proxy=parse_proxy_url(url))
+        async with Upstream() as upstream:
+            there = await PROBE.run(proxied.case(tmp_path, url, index=upstream.url), facts)
+        gone = await PROBE.run(proxied.case(tmp_path, url, index=f"http://127.0.0.1:{port}/simple/"), facts)
+    assert there.says.endswith("the index takes connections without the proxy")
+    assert "without the proxy" not in gone.says

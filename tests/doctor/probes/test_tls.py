@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.servers.certificates import Issued, issue, serving
+from tests.servers.rude import mute_port
 
 from pipway.clients.base import Effective, Entry, Installed, Setting, Surroundings
 from pipway.doctor.base import Case, Facts, Result, Status, Subject, Suspicion
@@ -81,8 +82,10 @@ async def test_what_is_believed_works_and_says_who_answers_for_it(tmp_path: Path
     async with shown(LEAF) as url:
         facts = Facts()
         named = subject("pip", "26.3", ("PIP_CERT", pem(tmp_path, ROOT)))
-        result = await examined(case(tmp_path, url, named), facts)
-    assert result.status is Status.WORKS, result
+        result = await examined(case(tmp_path, url, named, subject("uv", "0.13.8")), facts)
+    assert result.status is Status.REMARK, result  # uv has not been told
+    assert "believed by pip (" in result.says
+    assert "uv (" not in result.says
     assert "Example Inspection Root (Example Ltd)" in result.says
     assert "no public authority" in result.says
     assert facts.chain == (LEAF.der,)
@@ -247,3 +250,24 @@ async def test_a_server_that_cuts_or_speaks_no_tls(tmp_path: Path) -> None:
     async with shown(plain=True) as url:
         result = await examined(case(tmp_path, url, subject("pip", "26.3")))
     assert result.findings[0].id == "index-not-tls"
+
+
+async def test_a_server_that_never_answers_the_handshake(tmp_path: Path) -> None:
+    with mute_port() as port:
+        made = replace(case(tmp_path, f"https://127.0.0.1:{port}/simple/", subject("pip", "26.3")), patience=0.2)
+        result = await examined(made)
+    assert result.findings[0].id == "tls-silent"
+    assert "0.2 s" in result.findings[0].what
+
+
+async def test_a_server_that_only_shakes_hands_is_judged_by_its_certificate(tmp_path: Path) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=serving(LEAF))
+    async with server:
+        url = f"https://localhost:{server.sockets[0].getsockname()[1]}/simple/"
+        result = await examined(replace(case(tmp_path, url, subject("pip", "26.3")), patience=0.2))
+    assert result.findings[0].id == "tls-unknown-root"

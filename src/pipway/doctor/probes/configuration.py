@@ -58,7 +58,7 @@ def _judged(case: Case, view: View) -> tuple[list[Finding], list[Suspicion]]:
         values = suspect.judge(view)
         if values is None:
             continue
-        place = Place(values["whence"]) if values.get("whence") else None
+        place = _place(view, values["whence"]) if values.get("whence") else None
         filled = {"tool": view.tool, "version": view.version, "command": " ".join(case.command), **values}
         found = finding(suspect.cause, place=place, **filled)
         found = _mended(found, view)
@@ -67,6 +67,11 @@ def _judged(case: Case, view: View) -> tuple[list[Finding], list[Suspicion]]:
         else:
             suspicions.append(Suspicion(found, suspect.explains, suspect.quiet))
     return [each for each in failing if each.severity >= FAILING], suspicions
+
+
+def _place(view: View, whence: str) -> Place:
+    """With its line, where the client tells of it."""
+    return next((each.place for each in view.findings if each.place and str(each.place) == whence), Place(whence))
 
 
 def _mended(found: Finding, view: View) -> Finding:
@@ -88,7 +93,8 @@ def _remarks(view: View, told: set[str]) -> list[Finding]:
 def _said(case: Case, view: View, facts: Facts) -> str:
     subject = case.subject
     python = f" on Python {subject.installed.python}" if subject.installed and subject.installed.python else ""
-    words = [f"{subject.name} {subject.version}".strip() + f"{python} asks {_shown(view, case.index)}"]
+    known = f"{subject.name} {subject.version}".strip() if subject.installed else f"{subject.name} (not found here)"
+    words = [f"{known}{python} asks {_shown(view, case.index)}"]
     if facts.proxy is not None:
         proxy = f"{facts.proxy.scheme}://{facts.proxy.host}:{facts.proxy.port}"
         way = f"not through {proxy}, which NO_PROXY excepts" if facts.no_proxy else f"through {proxy}"

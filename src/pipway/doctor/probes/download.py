@@ -52,7 +52,11 @@ class Download:
         """See `Probe`."""
         chosen = _chosen(case, facts)
         if chosen is None:
-            return skipped("the page has no file for this Python")
+            return skipped(
+                "the page has no file for this Python"
+                if facts.page
+                else "no project to try: name one, as pipway doctor PROJECT"
+            )
         file, wish = chosen
         url = Url.parse(file.url)
         facts.file_url = file.url

@@ -9,7 +9,7 @@ from pipway.clients.base import Setting
 from pipway.dial.origin_login import OriginLogins
 from pipway.dial.url import Url
 from pipway.doctor.asking import Reply, ask, bare, follow, page_url
-from pipway.doctor.base import FAILING, Case, Facts, Result, fails, works
+from pipway.doctor.base import FAILING, Case, Facts, Result, fails, skipped, works
 from pipway.doctor.catalogue import finding
 from pipway.doctor.spelling import near
 from pipway.doctor.wanted import Wanted, wanted
@@ -24,6 +24,8 @@ from pipway.trace import Trace
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
 #: No answer at all, as `asking` tells it → the cause.
 _CUT = {"answer-stalled": "index-stalls", "answer-reset": "index-breaks", "answer-cut": "index-breaks"}
+#: How many more requests the index takes for now (draft-ietf-httpapi-ratelimit-headers, and what was there before).
+_LEFT = (b"ratelimit-remaining", b"x-ratelimit-remaining")
 _MOST = 4  # extra indexes that are asked
 _LARGEST = 16 << 20  # bytes of a page
 _LIST = 2 << 20  # bytes of the list of projects, in which a misspelt name is looked for
@@ -59,7 +61,7 @@ class Index:
         }
         talk = _Talk(case, facts, values)
         try:
-            reply = await _page(case, facts)
+            reply = await page_of(case, facts)
         except Unavailable as error:
             if error.code not in _CUT:
                 raise
@@ -67,7 +69,10 @@ class Index:
         if reply.head.status in (404, 410):
             reply = await _elsewhere(case, facts) or reply
         if reply.head.status != 200:
-            return fails(f"it answers {reply.reason}", await _refused(talk, reply))
+            refused = await _refused(talk, reply)
+            if case.assumed and refused.id == "project-not-found":
+                return skipped(f"it answers, and has no {case.project}: name a project, as pipway doctor PROJECT")
+            return fails(f"it answers {reply.reason}", refused)
         if reply.problem:
             cause = "index-stalls" if reply.problem == "stalled" else "index-breaks"
             return fails(reply.said, talk.found(cause, got=str(len(reply.body)), reason=reply.said))
@@ -92,7 +97,7 @@ async def _elsewhere(case: Case, facts: Facts) -> Reply | None:
     extra = case.subject.effective.get(Setting.EXTRA_INDEXES)
     for url in (extra.values if extra else ())[:_MOST]:
         try:
-            reply = await _page(replace(case, index=url), facts)
+            reply = await page_of(replace(case, index=url), facts)
         except (PipwayError, OSError):
             continue
         if reply.head.status == 200:
@@ -100,7 +105,7 @@ async def _elsewhere(case: Case, facts: Facts) -> Reply | None:
     return None
 
 
-async def _page(case: Case, facts: Facts) -> Reply:
+async def page_of(case: Case, facts: Facts) -> Reply:
     """The page; with the login of the index's URL when it is asked for, unless that was refused before."""
     url = page_url(case.index, case.project)
     headers = [("Accept", _ACCEPT)]
@@ -223,7 +228,11 @@ def _judged(talk: _Talk, reply: Reply, page: Page) -> list[Finding]:
     elif not page.files:
         found.append(talk.found("project-empty", reason=page.status_reason or page.status or "its page lists no file"))
     elif not (asked := [file for file in page.files if wish.takes_version(file)]):
-        found.append(talk.found("version-not-there", wanted=str(wish.specifier), newest=wish.newest(page.files)))
+        newest = wish.newest([file for file in page.files if wish.takes_python(file)])
+        other = _other(talk, wish, newest)
+        found.append(
+            talk.found("version-not-there", wanted=str(wish.specifier), newest=wish.newest(page.files), **other)
+        )
     elif not any(wish.takes_python(file) for file in asked):
         demanded = next(file.requires_python for file in reversed(asked) if file.requires_python)
         found.append(_too_old(talk, wish, page, demanded))
@@ -233,20 +242,27 @@ def _judged(talk: _Talk, reply: Reply, page: Page) -> list[Finding]:
 def _too_old(talk: _Talk, wish: Wanted, page: Page, demanded: str) -> Finding:
     values = {"python": wish.python, "demanded": demanded}
     fits = wish.newest([file for file in page.files if wish.takes_python(file)])
-    if fits and wish.text:
-        values |= {"fits": fits, "command": talk.values["command"].replace(wish.text, f"{talk.case.project}=={fits}")}
-    return talk.found("python-too-old", **values)
+    return talk.found("python-too-old", **values, **_other(talk, wish, fits))
+
+
+def _other(talk: _Talk, wish: Wanted, version: str) -> dict[str, str]:
+    """The same command with another version, where the command names one."""
+    if not version or not wish.text:
+        return {}
+    return {"fits": version, "command": talk.values["command"].replace(wish.text, f"{talk.case.project}=={version}")}
 
 
 def _said(reply: Reply, page: Page) -> str:
     form = "JSON" if "json" in reply.media_type else "HTML"
-    words = [f"{len(page.files)} files, {form} {page.api_version[0]}.{page.api_version[1]}"]
+    files = f"{len(page.files)} file{'s' if len(page.files) != 1 else ''}"
+    words = [f"{files}, {form} {page.api_version[0]}.{page.api_version[1]}"]
     if not (reply.head.header(b"etag") or reply.head.header(b"last-modified")):
         words.append("no validators")
     if page.files and not any(file.core_metadata for file in page.files):
         words.append("no metadata files")
     if page.files and not any(file.upload_time for file in page.files):
         words.append("no upload times")
+    words += [f"{left} requests left" for name in _LEFT if (left := reply.head.header(name)) is not None]
     return ", ".join(words) + f" ({reply.seconds:.1f} s)"
 
 

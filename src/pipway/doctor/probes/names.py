@@ -10,16 +10,21 @@ import ipaddress
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from pipway.doctor.base import Case, Facts, Result, fails, skipped, works
+from pipway.doctor.base import Case, Facts, Result, Suspicion, fails, skipped, works
 from pipway.doctor.catalogue import finding
+from pipway.doctor.path import blamed, blamed_at
 from pipway.wire.host_name import host_name
 
 _LIMIT = 5.0  # seconds; the resolver's own patience may be half a minute
 _SLOW = 2.0
+_MOST = 3  # search domains that are tried
+_LARGEST = 65536  # bytes of resolv.conf
+#: steps that fail when somebody else answers to the name
+_LED_ASTRAY = frozenset({"reach", "proxy", "connect", "tls", "portal", "index"})
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 #: "There is no such name", "it has no address", "none of that family"; not every system knows all three.
 _UNKNOWN = tuple(getattr(socket, name, None) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY"))
@@ -61,7 +66,7 @@ class Names:
         if _is_address(host):
             facts.addresses = {**facts.addresses, host: (host,)}
             return skipped(f"{host} is an address")
-        four, six = await asyncio.gather(*(self._asked(host, family) for family in _FAMILIES))
+        four, six = await asyncio.gather(*(self.asked(host, family) for family in _FAMILIES))
         addresses = six.addresses + four.addresses
         facts.addresses = {**facts.addresses, host: addresses}
         seconds = max(four.seconds, six.seconds)
@@ -71,16 +76,39 @@ class Names:
             "seconds": f"{seconds:.0f}",
             "tool": case.subject.name,
             "command": " ".join(case.command),
+            **(blamed(case) if proxied else {}),
         }
         if addresses:
             says = f"{host} is {', '.join(addresses[:4])} ({seconds:.1f} s)"
+            domain = await self._completed(host, addresses, _search(case))
+            if domain:
+                says += f", by the search domain {domain}"
+            if domain and "." in host:
+                found = finding("name-by-search-domain", domain=domain, **values)
+                facts.suspicions.insert(0, Suspicion(found, _LED_ASTRAY))
+                return works(says, facts.suspicions[0].remark)
             return works(says, *([finding("names-slow", **values)] if seconds > _SLOW else []))
         silent = any(each.code is None or each.code == socket.EAI_AGAIN for each in (four, six))
         if silent:
             return fails("no name server answers", finding("name-server-silent", **values))
-        return fails(f"there is no {host}", finding("name-not-found", **values))
+        tried = f", nor with {', '.join(_search(case))} behind it" if "." not in host and _search(case) else ""
+        return fails(f"there is no {host}{tried}", finding("name-not-found", place=blamed_at(values), **values))
 
-    async def _asked(self, host: str, family: int) -> Found:
+    async def _completed(self, host: str, addresses: Sequence[str], domains: Sequence[str]) -> str:
+        """The search domain without which there is no such name, "" when the name is there by itself."""
+        if not domains or host.endswith(".") or is_local(host):
+            return ""
+        alone = await asyncio.gather(*(self.asked(f"{host}.", family) for family in _FAMILIES))
+        if any(each.code != socket.EAI_NONAME for each in alone):
+            return ""
+        for domain in domains:
+            both = await asyncio.gather(*(self.asked(f"{host}.{domain}.", family) for family in _FAMILIES))
+            if any(set(each.addresses) & set(addresses) for each in both):
+                return domain
+        return ""  # a line of /etc/hosts
+
+    async def asked(self, host: str, family: int) -> Found:
+        """One family's addresses; within the limit, and without a thread that anybody waits for at the end."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Found] = loop.create_future()
         began = time.monotonic()
@@ -107,6 +135,17 @@ class Names:
                 return await answer
         except TimeoutError:
             return Found(seconds=self._limit)
+
+
+def _search(case: Case) -> Sequence[str]:
+    """The search domains of /etc/resolv.conf: the last line of them counts (resolv.conf(5))."""
+    try:
+        with case.surroundings.under_root("/etc/resolv.conf").open(encoding="utf-8", errors="replace") as file:
+            lines = [line.split() for line in file.read(_LARGEST).splitlines()]
+    except OSError:
+        return ()
+    said = [words[1:] for words in lines if words[:1] in (["search"], ["domain"])]
+    return [each.rstrip(".") for each in (said[-1] if said else ()) if each.rstrip(".")][:_MOST]
 
 
 def _is_address(host: str) -> bool:

@@ -37,7 +37,7 @@ class Portal:
         try:
             replies = await follow(case, facts, url, at_most=_ASKED)
         except (PipwayError, OSError) as error:
-            return skipped(f"nobody answers there in clear: {error}")
+            return skipped(f"nobody answers there in clear: {getattr(error, 'what', error)}")
         portal = next((each for each in replies if each.head.status == _NETWORK_LOGIN), None)
         elsewhere = portal or _elsewhere(url, replies)
         if elsewhere is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -12,8 +13,10 @@ from pipway.dial.base import Target
 from pipway.dial.direct import Direct
 from pipway.doctor.base import FAILING, Case, Facts, Result, fails, works
 from pipway.doctor.catalogue import finding
+from pipway.doctor.path import blamed, blamed_at, target_of
+from pipway.doctor.probes.names import PROBE as NAMES
 from pipway.doctor.probes.names import is_local
-from pipway.errors import Unavailable
+from pipway.errors import PipwayError, Unavailable
 from pipway.findings import Finding, Severity
 
 _MOST = 8  # addresses that are tried
@@ -52,14 +55,33 @@ class Reach:
             "command": " ".join(case.command),
             "to": ", ".join(addresses[:3]),
             "whose": "the proxy" if proxied else "the index",
+            **(blamed(case) if proxied else {}),
         }
         if not is_local(target.host) and all(map(_nowhere, tried)):
             cause = "name-leads-nowhere"
-        elif error.code == "connect-timeout":
-            cause = "proxy-silent" if proxied else "index-silent"
+        elif proxied:  # which says nothing is another one: that takes the connection
+            cause = "proxy-unreachable"
         else:
-            cause = "proxy-unreachable" if proxied else "index-unreachable"
-        return fails(error.what, finding(cause, tool=case.subject.name, **values))
+            cause = "index-silent" if error.code == "connect-timeout" else "index-unreachable"
+        says = error.what
+        if proxied and await _answers(case):
+            says += "; the index takes connections without the proxy"
+        return fails(says, finding(cause, tool=case.subject.name, place=blamed_at(values), **values))
+
+
+async def _answers(case: Case) -> bool:
+    """Whether the index itself can be reached: then nobody needs the proxy."""
+    index = target_of(case)
+    try:
+        addresses = (await NAMES.asked(index.host, socket.AF_INET)).addresses
+        if not addresses:
+            return False
+        near = Target(addresses[0], index.port)
+        stream = await Direct(connect_limit=min(_HOLE, case.patience)).dial(near)
+    except (PipwayError, OSError):
+        return False
+    await stream.aclose()
+    return True
 
 
 async def _all(addresses: Sequence[str], port: int, patience: float) -> list[Unavailable | None]:

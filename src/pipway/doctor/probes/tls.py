@@ -42,6 +42,9 @@ class Tls:
                 return fails(f"no TLS: {says}", _without(case, "index-not-tls", target.host, says))
             except (ConnectionError, BadUpstream):
                 return fails("cut during the handshake", _without(case, "tls-cut", target.host, ""))
+            except TimeoutError:
+                silent = finding("tls-silent", host=target.host, seconds=f"{case.patience:g}", tool=case.subject.name)
+                return fails("no answer to the handshake", silent)
         chain = read(facts.chain)
         if not chain:
             return fails("no certificate can be read", _without(case, "tls-cut", target.host, "it cannot be read"))
@@ -52,13 +55,19 @@ class Tls:
     def _judged(self, case: Case, host: str, chain: list[Certificate], *, proxied: bool) -> Result:
         machine = Machine(case.surroundings, (case.subject, *case.others))
         seen = Seen(case, host, chain, machine, proxied, utc(case.now()))
-        says = f"{host} is answered for by {issuer_of(chain)}, {_kind(case, seen)}"
-        findings = [found for found in [distrust(seen, case.subject)] if found is not None]
-        for other in case.others:
+        findings: list[Finding] = []
+        believers: list[str] = []
+        for other in (case.subject, *case.others):
             found = distrust(seen, other)
-            if found is not None:
+            if found is None:
+                believers.append(f"{other.name} ({machine.of(other, proxied=proxied).says})")
+            elif other is case.subject:
+                findings.append(found)
+            else:
                 severity = min(found.severity, Severity.MEDIUM)
                 findings.append(replace(found, severity=severity, what=f"{other.name}: {found.what}"))
+        says = f"{host} is answered for by {issuer_of(chain)}, {_kind(case, seen)}"
+        says += f"; believed by {', '.join(believers)}" if believers else ""
         remark = strictness(seen)
         if remark is not None and not any(each.id == remark.id for each in findings):
             findings.append(remark)

@@ -34,11 +34,16 @@ RULE = Rule("PW101", "plain-http-index", "Plain-http index", Severity.MEDIUM)
 
 
 def check(project: Project) -> Iterator[Found]:
-    """Every index on http but those of this machine; http `find-links` are PW105's."""
+    """Every index on http but those of this machine; http `find-links` are PW105's, uploads PW901's."""
     trusted = list(trusts(project))
     for index in project.of(Index):
         name = host(index.url)
-        if not index.url.lower().startswith("http://") or index.role == "find-links" or not name or is_loopback(name):
+        if (
+            not index.url.lower().startswith("http://")
+            or index.role in ("find-links", "upload")
+            or not name
+            or is_loopback(name)
+        ):
             continue
         opened = [option for option in trusted if option.tool == index.tool and covers(option.value, index.url)]
         refuses = index.tool in REFUSE_HTTP

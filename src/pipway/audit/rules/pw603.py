@@ -52,7 +52,7 @@ def check(project: Project) -> Iterator[Found]:
             command.span,
             "pip's cache stays in the image",
             consequence="what was downloaded is in the layer twice",
-            advice="add --no-cache-dir, or --mount=type=cache,target=/root/.cache/pip to RUN",
+            advice="add --no-cache-dir, or --mount=type=cache,target=FOLDER of its cache to RUN",
             repair=Repair("keep the cache out of the image", edits, safe=True) if edits else None,
         )
 

@@ -90,6 +90,7 @@ def _script(folder: Path, text: str) -> Installed:
     return Installed("pip", (str(script),), "26.0")
 
 
+@pytest.mark.slow
 async def test_a_large_file_that_is_still_coming_is_no_failure(
     upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 PACKAGES := $(shell sed 's/\#.*//' packages.apt)
 
+# Where it is set, every program that a test starts would compile pipway anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help serve test check scenarios audit-score bench lab format docs lock system clean
 
 help: ## list the targets

@@ -8,6 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tests.lab.secrets import leaked
 
 pytest_plugins = ["tests.lab.fixtures"]
@@ -17,6 +18,9 @@ _MISLEADING = (
     *("PIP_", "UV_", "POETRY_", "PIPWAY_", "SSL_CERT_", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSLKEYLOGFILE"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "FORCE_COLOR"),
 )
+
+#: What `make check` asks for: fewer examples of each property.
+settings.register_profile("quick", max_examples=15)
 
 _SKIP = os.environ.get("PIPWAY_TEST_SKIP", "")
 

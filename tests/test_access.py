@@ -113,6 +113,7 @@ CLOSED_V4 = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.sampled_from(CLOSED_V4).flatmap(spellings), st.sampled_from([80, 443, 3141, 22]))
 @example("2130706433", 443)
 @example("0177.1", 80)

@@ -90,6 +90,7 @@ def test_nothing():
 """
 
 
+@pytest.mark.slow
 def test_who_prints_a_secret_of_the_lab_has_failed(tmp_path: Path) -> None:
     shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
     (tmp_path / "test_case.py").write_text(PRINTING)

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+#: On one worker, where each module is parsed once.
+pytestmark = pytest.mark.xdist_group("layers")
+
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "pipway"
 

@@ -239,6 +239,7 @@ def test_what_was_dropped_is_counted(tmp_path: Path) -> None:
     assert sum(line["event"] == "request" for line in lines) == (batches - lost) * 10
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_coloured_lines_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
     """And plain ones when NO_COLOR is set."""
     monkeypatch.delenv("NO_COLOR", raising=False)

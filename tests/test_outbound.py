@@ -155,6 +155,7 @@ async def hello(exchange: Exchange) -> None:
     raise exchange.hang_up()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "code"), [(mute, "parent-timeout"), (vanished, "parent-unreachable")])
 async def test_the_only_parent_is_named_when_it_does_not_answer(
     first: Callable[[], contextlib.AbstractAsyncContextManager[str]], code: str, tmp_path: Path

@@ -18,6 +18,7 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return forks.run(["access", *arguments], env={**os.environ, **environ})
 
 
+@pytest.mark.slow
 def test_a_token_is_printed_once(tmp_path: Path) -> None:
     """Alone on standard output, for scripts; the file has a hash and is its owner's."""
     path = tmp_path / "folder" / "tokens"

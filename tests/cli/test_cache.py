@@ -98,6 +98,7 @@ def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.slow
 def test_ls(data: Path) -> None:
     assert names(data) == ["alpha-1.0.tar.gz", "alpha-2.0-py3-none-any.whl", "beta_gamma-1.0.tar.gz"]
     assert names(data, "alpha") == ["alpha-1.0.tar.gz", "alpha-2.0-py3-none-any.whl"]
@@ -121,6 +122,7 @@ def test_verify_reports_and_leaves_alone(data: Path) -> None:
     assert "--fix" in run(data, "verify").stderr
 
 
+@pytest.mark.slow
 def test_verify_fix_quarantines(data: Path) -> None:
     digest = damage(data)
     assert run_json(data, "verify", "--fix") == {"right": 2, "corrupt": [digest], "fixed": True}
@@ -158,6 +160,7 @@ def test_prune_keeps_a_blob_that_another_project_needs(shared: Path) -> None:
     assert "copy.tar.gz" in names(shared)
 
 
+@pytest.mark.slow
 def test_prune_everything(data: Path) -> None:
     damage(data)
     run_json(data, "verify", "--fix")

@@ -102,6 +102,7 @@ def test_for_programs(tool: Tool) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tool that is not there counts when a file of its own says something."""
     for name in ("HOME", "XDG_CONFIG_HOME", "PATH"):

@@ -177,6 +177,7 @@ async def test_test_logs_in_once_and_as_the_settings_say(person: Person) -> None
         assert (proxy.good, proxy.bad) == (2, 1)
 
 
+@pytest.mark.slow
 def test_import(person: Person) -> None:
     (person.home / "cntlm.conf").write_text(
         f"Username alice\nDomain CORP\nPassword {SECRET}\nProxy proxy.example:8080\n"

@@ -132,6 +132,7 @@ def test_only_safe_fixes_of_our_own_are_carried_out(tmp_path: Path, capfd: pytes
     assert "$ pipway --version" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_fix_that_fails_ends_it(tmp_path: Path) -> None:
     failing = replace(FINDING, fix=Fix("do", safe=True, commands=("pipway no-such-verb", "pipway --version")))
     assert _carried_out(tmp_path, failing) == []

@@ -49,6 +49,7 @@ def test_trifles_are_told_only_where_nothing_fails(tmp_path: Path, capsys: pytes
     assert said.index("[broken]") < said.index("[remark]")
 
 
+@pytest.mark.slow
 def test_what_others_chose_says_something_and_does_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evil = "\x1b]0;title\x07 \x9b31m [red]x[/red] \u202e \x7f\r\n  $ forged"
     fix = Fix(evil, commands=(f"pip install '{evil}'",))

@@ -111,6 +111,7 @@ def refused(port: int, *options: str, **more: str) -> str:
     return errors
 
 
+@pytest.mark.slow
 def test_it_follows_until_the_server_stops(running: Running) -> None:
     running.tell("/simple/before/")
     process = live(running.port)
@@ -127,6 +128,7 @@ def test_it_follows_until_the_server_stops(running: Running) -> None:
     assert (process.returncode, out, errors) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_json_lines_are_for_programs(running: Running) -> None:
     running.tell("/simple/one/")
     running.tell("/simple/two/", client="uv/0.13.8")
@@ -156,6 +158,7 @@ def test_the_latest_n_come_first_and_filters_hold(running: Running) -> None:
         process.communicate(timeout=60)
 
 
+@pytest.mark.slow
 def test_no_escape_of_a_clients_reaches_the_terminal(running: Running) -> None:
     """On a real terminal, where colours are all that is sent, and a long line is cut instead of wrapped."""
     evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\n\u202e"
@@ -192,6 +195,7 @@ def test_a_har_file_is_written(running: Running, tmp_path: Path) -> None:
     assert "cannot write" in live(running.port, "--har", str(tmp_path)).communicate(timeout=60)[1]
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_error(running: Running) -> None:
     running.tell("/simple/one/")
     process = live(running.port, "--json")
@@ -216,6 +220,7 @@ def test_a_server_with_tokens_wants_one(running: Running) -> None:
     assert TOKEN not in refused(running.port, PIPWAY_TOKEN=TOKEN + "x")
 
 
+@pytest.mark.slow
 def test_what_is_no_pipway_is_told(running: Running) -> None:
     running.other = prepared("text/html", b"hi")
     assert "shows no traffic [not-pipway]" in refused(running.port)

@@ -121,6 +121,7 @@ def test_all_tools_are_one_step_even_in_one_file(tmp_path: Path, surroundings: S
     assert not (tmp_path / "three").exists()
 
 
+@pytest.mark.slow
 def test_what_went_is_said_once_for_each_place(tmp_path: Path, surroundings: Surroundings) -> None:
     """Two addresses of one key are one; an index that a section of a command had is news, the one replaced is none."""
     conf = surroundings.home / ".config" / "pip" / "pip.conf"

@@ -93,6 +93,7 @@ def test_completion_knows_verbs_and_their_options(words: str, expected: set[str]
     assert set(done.stdout.split()) == expected
 
 
+@pytest.mark.slow
 def test_a_misspelt_verb_is_a_usage_error_with_a_suggestion() -> None:
     """Exit code 2, nothing on standard output."""
     done = run("serv")

@@ -18,6 +18,7 @@ def run(*arguments: str, code: int = 0, **environ: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_nothing_configured_is_direct() -> None:
     assert run("files.example") == "files.example:443: nothing says otherwise\n  way: direct\n"
 

@@ -71,6 +71,7 @@ def test_a_command_that_a_signal_ended(number: signal.Signals) -> None:
     run("--", "sh", "-c", f"ulimit -c 0; kill -{number} $$", code=128 + number)
 
 
+@pytest.mark.slow
 def test_standard_streams_are_the_commands() -> None:
     out, err = run("-q", "--", "sh", "-c", "cat; echo oops >&2", stdin="a line\n")
     assert (out, err) == ("a line\n", "oops\n")
@@ -106,6 +107,7 @@ def test_options_behind_the_command_are_the_commands() -> None:
         assert out == "--quiet -q --via x -- --help\n"
 
 
+@pytest.mark.slow
 def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
     _, err = run("--", "no-such-tool", "--version", code=127)
     assert "'no-such-tool'" in err

@@ -120,6 +120,7 @@ def refused(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
+@pytest.mark.slow
 def test_wrong_settings_are_told_before_anything_starts(tmp_path: Path) -> None:
     """Exit code 2, nothing on standard output, no data folder made."""
     done = refused("--listen", "nowhere", "--upstream", "ftp://index.example/", "--data", str(tmp_path / "data"))
@@ -152,6 +153,7 @@ def test_no_secret_is_taken_from_the_command_line(tmp_path: Path, option: str, v
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 def test_a_user_alone_is_no_secret(tmp_path: Path) -> None:
     """And an @ in a path is none."""
     options = ["--parent", "http://CORP%5Calice@proxy.example:8080", "--parent", "http://bob:@proxy.example:8080"]

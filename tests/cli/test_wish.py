@@ -55,6 +55,7 @@ def test_a_pipway_that_this_machine_does_not_reach_safely(tmp_path: Path) -> Non
         assert raised.value.code == expected
 
 
+@pytest.mark.slow
 def test_the_proxy_comes_with_the_authorities_it_shows(tmp_path: Path) -> None:
     found = meant(Asked(via="both"), settings(tmp_path), {})
     assert (found.wish.index, found.wish.proxy) == ("http://127.0.0.1:3141/simple/", "http://127.0.0.1:3141")

@@ -83,6 +83,7 @@ def test_a_program_that_is_not_there_says_nothing(tmp_path: Path) -> None:
     assert running(surroundings(tmp_path), [str(tmp_path / "tool")]) == ""
 
 
+@pytest.mark.slow
 def test_a_program_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> None:
     tool = program(tmp_path, "tool", f"sleep 60 & echo $! > {tmp_path}/child; echo 1.0; wait")
     began = time.monotonic()

@@ -183,6 +183,7 @@ def kept(content: bytes, *, without: tuple[str, str]) -> list[tuple[str, str, st
     return [(i.section, i.name, i.value) for i in Ini(content).items if (i.section, i.name) != without]
 
 
+@pytest.mark.slow
 @given(
     FILES.filter(lambda content: not Ini(content).problems),
     st.sampled_from("stw"),

@@ -70,6 +70,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 @given(data=st.dictionaries(keys, values, max_size=5))
 @settings(max_examples=25, deadline=None)

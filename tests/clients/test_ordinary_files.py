@@ -79,6 +79,7 @@ def test_is_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_file(file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pipe", "folder", "endless", "circle", "zeros"])
 def test_no_tool_trips_over_it(tmp_path: Path, kind: str) -> None:
     surroundings = around(tmp_path)

@@ -121,6 +121,7 @@ def same(one: str, other: str) -> int:
     return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
+@pytest.mark.slow
 @given(documents(), st.lists(names, min_size=1, max_size=3), scalars)
 def test_everything_else_is_byte_identical(
     document: tuple[str, dict[str, Any]], keys: list[str], value: object
@@ -143,6 +144,7 @@ def test_everything_else_is_byte_identical(
     assert start == end or any(one.value[0] <= start and end <= one.value[1] for one in statements(text))
 
 
+@pytest.mark.slow
 @given(documents(), st.sampled_from(["a", "tool"]))
 def test_taking_a_key_away_takes_only_its_lines(document: tuple[str, dict[str, Any]], key: str) -> None:
     text, data = document

@@ -220,6 +220,7 @@ class TestThreeTlsLegs:
         stream = await dialer.dial(target)
         return await stream.start_tls(trusting(chain.authority), "files.example")
 
+    @pytest.mark.slow
     async def test_large_bodies_both_ways(self, chain: Chain, dialer: Dialer) -> None:
         there, back = (random.Random(seed).randbytes(16 * MIB) for seed in (1, 2))
         result: asyncio.Future[str] = asyncio.get_running_loop().create_future()

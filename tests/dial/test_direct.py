@@ -74,6 +74,7 @@ async def test_the_next_address_follows_a_refusal_at_once(closed_port: int) -> N
         await stream.aclose()
 
 
+@pytest.mark.slow
 async def test_a_dead_address_costs_a_quarter_of_a_second() -> None:
     """RFC 8305 §5: the connection attempt delay."""
     with black_hole() as (host, port):

@@ -421,6 +421,7 @@ async def test_http_1_0_is_not_asked_to_continue(client: Client, origin: Origin)
     assert b"Expect" not in server.wires[1].heard
 
 
+@pytest.mark.slow
 async def test_a_server_that_never_says_continue_is_given_up(make_client: MakeClient, origin: Origin) -> None:
     async def script(wire: Wire) -> None:
         await wire.rest()

@@ -334,6 +334,7 @@ async def test_a_failure_to_connect_is_told_and_nothing_was_sent(
     assert "s3cret" not in str(error)
 
 
+@pytest.mark.slow
 async def test_the_connect_limit_covers_the_dialer_and_tls(make_client: MakeClient, serve: Serve) -> None:
     async def mute(exchange: Exchange) -> None:
         await exchange.silence()

@@ -114,6 +114,7 @@ async def test_a_refusal_is_remembered_although_its_dial_was_cancelled(tmp_path:
     assert isinstance(next_one.exception(), NoWayOut)
 
 
+@pytest.mark.slow
 async def test_cancelled_right_logins_leave_the_gate_passable(
     races: World, counting: CountingProxy, echoing: Target
 ) -> None:

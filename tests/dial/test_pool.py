@@ -182,6 +182,7 @@ async def test_whoever_waits_in_line_may_leave(make_client: MakeClient, serve: S
     assert results[2:] == [b"hello", b"hello"]
 
 
+@pytest.mark.slow
 async def test_unused_connections_are_closed_in_time(make_client: MakeClient, serve: Serve) -> None:
     server = await serve(hello)
     client = make_client(idle=0.05)
@@ -191,6 +192,7 @@ async def test_unused_connections_are_closed_in_time(make_client: MakeClient, se
     assert server.connections == 2
 
 
+@pytest.mark.slow
 async def test_a_connection_closed_by_its_peer_is_swept(make_client: MakeClient, serve: Serve) -> None:
     """It must not keep a descriptor until somebody asks that origin again."""
     server = await serve(Leaving("at once"))

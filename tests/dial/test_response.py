@@ -144,6 +144,7 @@ SPOILT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPOILT)
 async def test_a_spoilt_body(make_client: MakeClient, serve: Serve, journal: Journal, name: str) -> None:
     answer, then, code, status = SPOILT[name]
@@ -226,6 +227,7 @@ async def test_closing_early_drops_the_connection(client: Client, serve: Serve, 
     assert journal.failures == []
 
 
+@pytest.mark.slow
 async def test_a_slow_reader_is_not_a_stall(make_client: MakeClient, serve: Serve) -> None:
     """The limit counts while we wait for the server, not while our reader is busy."""
     data = bytes(8 * MIB)
@@ -266,6 +268,7 @@ NO_HEAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NO_HEAD)
 async def test_an_answer_that_is_none(make_client: MakeClient, serve: Serve, journal: Journal, name: str) -> None:
     answer, then, code = NO_HEAD[name]

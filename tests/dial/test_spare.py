@@ -88,6 +88,7 @@ async def logged_in(proxy: CountingProxy, count: int) -> None:
     await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_in_a_burst_tunnels_find_a_connection_that_is_logged_in(dialer: MakeDialer, target: Target) -> None:
     async with CountingProxy("ntlm") as proxy:
         way = dialer(proxy)
@@ -169,6 +170,7 @@ class Forgetful(CountingProxy):
         return super()._judge(method, target, value, session)
 
 
+@pytest.mark.slow
 async def test_a_parent_that_asks_again_is_given_no_more(dialer: MakeDialer, target: Target) -> None:
     async with Forgetful("ntlm") as proxy:
         way = dialer(proxy)
@@ -192,6 +194,7 @@ async def test_a_refusal_on_one_is_told_at_once(dialer: MakeDialer, target: Targ
         assert len(proxy.seen) == asked + 1
 
 
+@pytest.mark.slow
 async def test_they_are_closed_when_nobody_comes(
     dialer: MakeDialer, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -357,6 +357,7 @@ class TestLogin:
         assert error.code == "bad-socks-login"
         assert socks.logins == []
 
+    @pytest.mark.slow
     async def test_cancelled_anywhere_leaves_nothing(self, socks: SocksServer, way: Way) -> None:
         """The folder's conftest looks for sockets and tasks; the gate must stay passable."""
         async with listening(echo) as target:

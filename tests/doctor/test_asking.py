@@ -18,6 +18,7 @@ from pipway.errors import NoWayOut, Unavailable
 from pipway.wire.proxy_url import parse_proxy_url
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("behaviour", "problem"),
     [
@@ -36,6 +37,7 @@ async def test_what_came_before_it_went_wrong_is_kept(behaviour: Behaviour, prob
     assert file.data.startswith(reply.body)
 
 
+@pytest.mark.slow
 async def test_drop_by_drop_is_no_answer(tmp_path: Path) -> None:
     async with Upstream() as upstream:
         file = upstream.add_wheel("parcel", "1.0")

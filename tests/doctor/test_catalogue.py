@@ -104,6 +104,7 @@ def test_values_are_quoted_for_the_shell_in_commands_and_clean_in_prose() -> Non
     assert not any(re.search(r"(?<!')p:1; rm", command.replace("USER@", "")) for command in found.fix.commands)
 
 
+@pytest.mark.slow
 def test_no_value_of_any_command_is_run_by_a_shell(tmp_path: Path) -> None:
     values = ("$(>pwned)", "`>pwned`", "';>pwned;'", '";>pwned;"', "a\n>pwned\n", "|>pwned", "x&>pwned", "\\';>pwned;#")
     lines = {

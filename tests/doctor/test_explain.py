@@ -42,6 +42,7 @@ def test_colours_and_carriage_returns_do_not_hide_it() -> None:
     assert named(explain(painted)) == "proxy-login-required"
 
 
+@pytest.mark.slow
 def test_numbers_hold_where_the_middle_of_a_long_log_is_left_out() -> None:
     text = "Collecting parcel\n" * 200_000 + REFUSED
     found = explain(text)[0]
@@ -67,6 +68,7 @@ def test_anything_is_read(text: str) -> None:
     explain(text)
 
 
+@pytest.mark.slow
 def test_a_hostile_log_takes_no_long_time() -> None:
     began = time.process_time()
     for piece in ("(", "ERROR: " * 3, "Retrying (Retry(", "a" * 50, "': /", "for url: https://a/ "):
@@ -125,6 +127,7 @@ KEPT = {
 SAMPLES = [(cause, sample) for cause in catalogue().values() for sample in cause.samples]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", KEPT)
 def test_samples_are_named_in_logs_as_they_are_kept(kept: str) -> None:
     for cause, sample in SAMPLES:
@@ -145,6 +148,7 @@ def test_what_pip_says_below_pip_is_read() -> None:
     assert named(explain(text)) == "proxy-login-required"
 
 
+@pytest.mark.slow
 def test_of_two_failures_the_later_is_named_and_never_a_third() -> None:
     """A sample of each cause behind one of every fourth other; most begin with what tells that a command begins."""
     samples = [cause.samples[0].text.strip() for cause in catalogue().values() if cause.samples]
@@ -158,6 +162,7 @@ def test_of_two_failures_the_later_is_named_and_never_a_third() -> None:
     assert later > 0.6 * len(pairs)
 
 
+@pytest.mark.slow
 def test_two_megabytes_take_less_than_a_second() -> None:
     line = "  Downloading https://files.example/5d/e0/parcel-1.0-py3-none-any.whl (100 kB)\n"
     noise = "      ERROR WARNING cause: gcc -pthread -Wall https://index.example/simple/parcel/ Retrying (from x)\n"

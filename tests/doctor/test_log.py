@@ -70,6 +70,7 @@ def test_a_progress_bar_is_as_many_lines_as_it_wrote_over_itself_and_has_one_num
     assert log.number(log.text.index("three")) == 3
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_the_whole_log() -> None:
     text = "".join(f"line {number}\n" for number in range(1, 400_001))
     log = read(text)

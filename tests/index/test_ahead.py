@@ -42,6 +42,7 @@ def tree(upstream: Upstream) -> None:
     upstream.add_wheel("deep")
 
 
+@pytest.mark.slow
 async def test_a_page_brings_everything_below_it(world: World, ahead_of: Callable[..., Ahead]) -> None:
     tree(world.upstream)
     ahead = ahead_of()
@@ -142,6 +143,7 @@ async def test_circles_end(world: World, ahead_of: Callable[..., Ahead]) -> None
     assert world.asked() == 4
 
 
+@pytest.mark.slow
 async def test_guesses_stand_back_while_clients_wait(world: World, ahead_of: Callable[..., Ahead]) -> None:
     tree(world.upstream)
     for project in ("a", "b", "c"):

@@ -61,6 +61,7 @@ def test_a_broken_file_costs_nothing_but_the_memory(tmp_path: Path, text: bytes)
     assert IndexHosts(file).names == ["files.example"]
 
 
+@pytest.mark.slow
 def test_it_is_bounded(tmp_path: Path) -> None:
     """Pages decide how many there are."""
     hosts = IndexHosts(tmp_path / "hosts")

@@ -197,6 +197,7 @@ async def test_an_sdist_has_no_metadata(world: World) -> None:
         await world.index.metadata(await world.file(sdist))
 
 
+@pytest.mark.slow
 async def test_a_zip_bomb_in_metadata_is_refused(world: World) -> None:
     """index-protocol §10.3, AK#2561."""
     data = wheel_with({"foo-1.0.dist-info/METADATA": b"x" * (64 * MIB)})

@@ -77,6 +77,7 @@ async def test_offline_without_a_list(world: World) -> None:
     assert caught.value.code == "offline"
 
 
+@pytest.mark.slow
 async def test_a_reader_that_stops_early_lets_go_of_the_list(world: World) -> None:
     for number in range(20_000):
         world.upstream.project(f"project-number-{number}")

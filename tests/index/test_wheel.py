@@ -134,6 +134,7 @@ async def test_a_file_name_that_is_no_wheels(filename: str) -> None:
         await take(wheel_with({INFO: TEXT}), filename)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 async def test_any_damage_gives_the_true_bytes_or_one_clear_error(data: st.DataObject) -> None:

@@ -275,6 +275,7 @@ async def test_the_origins_date_stays_and_ours_is_for_who_has_none(
     assert one(await world.talk(get(bare.origin))).headers[b"date"].endswith(b"GMT")
 
 
+@pytest.mark.slow
 async def test_a_large_answer_arrives_whole_at_a_slow_clients_pace(
     start: Start, outside: Everywhere, origin: Origin
 ) -> None:

@@ -218,6 +218,7 @@ async def test_what_is_too_much_or_not_spoken_here(start: Start, raw: bytes, sta
     assert world.requests == []
 
 
+@pytest.mark.slow
 async def test_a_head_that_does_not_end_is_timed_out(start: Start) -> None:
     world = await start(echo, limits=Limits(head_seconds=0.05))
     (seen,) = read_responses(await world.talk(b"GET / HTTP/1.1\r\nHo", eof=False), ["GET"])
@@ -231,6 +232,7 @@ async def test_who_says_nothing_is_let_go(start: Start) -> None:
     assert read_responses(await world.talk(GET % b"", eof=False), ["GET"])[0].status == 200
 
 
+@pytest.mark.slow
 async def test_a_reader_that_stops_is_dropped_and_does_not_fill_memory(start: Start) -> None:
     body = bytes(50_000_000)
 

@@ -627,6 +627,7 @@ async def test_tls_that_is_none_ends_with_an_alert(scene: Scene) -> None:
     assert only(await scene.ask(LAST)).status == 200
 
 
+@pytest.mark.slow
 async def test_broken_handshakes_and_records_harm_nobody(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """Flipped, cut and repeated bytes, before and after the handshake: the connection ends, the server does not."""
     chance = random.Random(20261121)

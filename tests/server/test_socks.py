@@ -301,6 +301,7 @@ async def test_a_client_that_dawdles_is_not_waited_for(start: Start) -> None:
     assert world.records[0].answered[:5] == ("SOCKS5", "-", 408, 0, "error")
 
 
+@pytest.mark.slow
 async def test_a_way_that_is_not_open_in_time(start: Start) -> None:
     outside = Everywhere(stuck=True)
     world = await start(page, outside=outside, limits=Limits(dial_seconds=0.1))
@@ -309,6 +310,7 @@ async def test_a_way_that_is_not_open_in_time(start: Start) -> None:
     await outside.ended.wait()
 
 
+@pytest.mark.slow
 async def test_who_talks_on_after_a_refusal_is_not_listened_to(start: Start) -> None:
     """And is cut off soon, however much it still says."""
     world = await start(page, outside=Everywhere(), limits=Limits(linger_seconds=0.1))

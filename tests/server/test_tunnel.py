@@ -287,6 +287,7 @@ async def test_half_a_tunnel_is_not_kept_as_long() -> None:
         ends.close()
 
 
+@pytest.mark.slow
 async def test_both_sockets_are_probed_by_the_kernel() -> None:
     async with works(Limits(tunnel_idle_seconds=0.8)) as made:
         ends = await made.open()

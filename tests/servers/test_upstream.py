@@ -210,6 +210,7 @@ async def test_pip_installs_wheels_and_builds_sdists(index: Upstream, tmp_path: 
     assert names == {"only_source-3.0.dist-info", "foo_bar-1.0.dist-info", "baz-2.0.dist-info"}
 
 
+@pytest.mark.slow
 async def test_uv_installs_over_tls(tmp_path: Path) -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -342,6 +343,7 @@ async def test_redirects_go_in_circles(index: Upstream) -> None:
     assert seen[0] == seen[2]
 
 
+@pytest.mark.slow
 def test_nobody_there() -> None:
     with rude.refusing_port() as port, pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=5)
@@ -353,6 +355,7 @@ def test_nobody_there() -> None:
             silent.recv(1)
 
 
+@pytest.mark.slow
 def test_an_upstream_can_vanish_and_come_back() -> None:
     with Upstream().in_thread() as upstream:
         address = ("127.0.0.1", int(upstream.origin.rpartition(":")[2]))

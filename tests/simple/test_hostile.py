@@ -55,6 +55,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(json_values)
 def test_random_json(value: Any) -> None:
     survives(json.dumps(value).encode(), JSON)

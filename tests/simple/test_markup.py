@@ -67,6 +67,7 @@ def test_long_tag_is_refused() -> None:
             list(tags(text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [

@@ -35,6 +35,7 @@ def write(form: Form, names: list[str], batch: int = 2) -> bytes:
     return b"".join([list_head(form), *items, list_tail(form)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", list(Form))
 @given(
     names=st.lists(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,9}[A-Za-z0-9])?", fullmatch=True), max_size=12),
@@ -144,6 +145,7 @@ def test_unknown_type_is_refused(content_type: str) -> None:
     assert caught.value.code == "unknown-type"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content_type", "head", "piece"),
     [

@@ -87,6 +87,7 @@ def canonical(document: dict[str, Any]) -> dict[str, Any]:
     return rest | {"files": files, "meta": {k: v for k, v in document["meta"].items() if k != "api-version"}}
 
 
+@pytest.mark.slow
 @given(documents)
 def test_json_is_lossless(document: dict[str, Any]) -> None:
     """DESIGN: "Pass PEP 691 JSON through losslessly: change only url"."""
@@ -144,6 +145,7 @@ pages = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(pages)
 def test_html_is_lossless_for_what_it_can_say(page: Page) -> None:
     """HTML to page to HTML: every attribute survives, whatever characters an upstream put into it."""
@@ -160,6 +162,7 @@ def _url(file: File) -> str:
     return f"https://files.example/p/{quote(file.filename, safe='+!')}"
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(documents)
 def test_both_forms_offer_the_same_files(document: dict[str, Any]) -> None:

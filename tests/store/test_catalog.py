@@ -172,6 +172,7 @@ async def test_facts_are_kept_and_replaced(catalog: Catalog) -> None:
     assert await catalog.fact("file-host") == "mirror.example"
 
 
+@pytest.mark.slow
 async def test_concurrent_writes_share_transactions_and_all_arrive(catalog: Catalog) -> None:
     await asyncio.gather(*(catalog.keep_file(stored(number)) for number in range(2000)))
     assert len(await catalog.files()) == 2000

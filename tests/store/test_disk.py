@@ -25,10 +25,12 @@ async def meet(root: Path, kind: str) -> list[str]:
     return said.decode().splitlines()
 
 
+@pytest.mark.slow
 async def test_a_full_disk_fails_the_writing_and_its_readers_only(tmp_path: Path) -> None:
     assert await meet(tmp_path, "full") == ["reader disk-full", "writer disk-full fix", "blobs 2"]
 
 
+@pytest.mark.slow
 async def test_a_forbidden_disk_says_so(tmp_path: Path) -> None:
     root = tmp_path / "data"
     first, *rest = await meet(root, "forbidden")

@@ -81,6 +81,7 @@ async def test_a_failure_reaches_everyone_and_is_not_remembered() -> None:
     assert (await shelf.get(page, "json", lambda: b"good", weight=LARGE)).body == b"good"
 
 
+@pytest.mark.slow
 async def test_pages_are_not_kept_alive() -> None:
     shelf, page = Representations(1000), demo_page()
     await shelf.get(page, "json", lambda: b"x", weight=LARGE)

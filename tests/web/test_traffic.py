@@ -61,6 +61,7 @@ async def test_the_ring_is_bounded_in_bytes() -> None:
     assert sum(sys.getsizeof(answered.target) for answered in traffic._shown) <= 500_000
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.text("abc", max_size=50), max_size=9), max_size=9), st.integers(1, 12), st.integers(0, 90))
 def test_a_reader_gets_everything_that_is_there_once_and_in_order(
     batches: list[list[str]], entries: int, most: int
@@ -198,6 +199,7 @@ async def test_what_a_client_sends_is_shown_harmlessly() -> None:
         assert text.isprintable()
 
 
+@pytest.mark.slow
 def test_a_long_target_costs_no_time() -> None:
     """A head has at most 64 KB; nothing of it is looked at more than a few times."""
     for text in (

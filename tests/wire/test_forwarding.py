@@ -216,6 +216,7 @@ def test_a_path_cannot_run_into_the_host() -> None:
         Destination("http", "files.example", 80, ".evil.example/")
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=40))
 def test_whatever_is_accepted_names_a_clean_host(noise: bytes) -> None:
     """Nothing that ends a line or a host gets into the Host header."""

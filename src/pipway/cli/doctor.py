@@ -158,7 +158,7 @@ def _case(words: Sequence[str], client: str | None, config: Path | None, *, pac:
             "unknown-command",
             "this is not a command of an installer that pipway knows",
             why=f"it begins with {words[0]}",
-            fix="pipway doctor -- pip install PACKAGE",
+            fix="pipway doctor -- pip install PACKAGE; options stand first, as in pipway doctor --client uv PROJECT",
         )
     surroundings = here(os.environ, command=tuple(words) if command.tool else ())
     target = "" if command.tool or not words else _target(words[0])

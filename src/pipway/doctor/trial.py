@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pipway.clients.base import Installed
+from pipway.clients.base import Installed, Setting
 from pipway.doctor.base import Case, Subject
 from pipway.doctor.commands import understood
 
@@ -79,6 +79,8 @@ def _options(arguments: Sequence[str]) -> list[str]:
 async def trial(case: Case, subject: Subject, installed: Installed, *, seconds: float) -> Outcome:
     """Run it for at most `seconds`; it and what it started are gone afterwards."""
     words = case.surroundings.command if subject is case.subject else ()
+    if not words and case.index != case.subject.value(Setting.INDEX):  # a person named another index, without a login
+        words = (subject.name, "install", "--default-index" if subject.name == "uv" else "--index-url", case.index)
     with tempfile.TemporaryDirectory(prefix="pipway-doctor-", ignore_cleanup_errors=True) as folder:
         temporary = os.path.join(folder, "tmp")  # noqa: PTH118 - a word of the environment
         os.mkdir(temporary)  # noqa: PTH102

@@ -167,6 +167,7 @@ def absent() -> ModuleType:
 HANGING = Hanging()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("load", "why"),
     [
@@ -188,6 +189,7 @@ def test_a_keyring_that_cannot_be_used_says_why(load: object, why: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_keyring_that_hangs_is_not_asked_by_one_thread_after_the_other() -> None:
     backend = Hanging()
     place = KeyringPlace(lambda: library(backend), patience=0.2)
@@ -213,6 +215,7 @@ def test_what_cannot_be_a_password(secret: str) -> None:
     assert not secret or secret not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_importing_the_stores_loads_no_library() -> None:
     """keyring takes a quarter of a second."""
     heavy = ("keyring", "spnego", "quickjs", "cryptography")

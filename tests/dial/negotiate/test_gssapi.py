@@ -155,6 +155,7 @@ def library() -> Iterator[Library]:
 
 
 class TestOwnership:
+    @pytest.mark.slow
     def test_a_whole_login(self, library: Library) -> None:
         made = bound(library)
         credential = made.password_credential("alice@CORP.EXAMPLE", PASSWORD)
@@ -165,6 +166,7 @@ class TestOwnership:
         assert context.step(b"theirs") == b"a token"
         assert library.given["context"] == 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("fails", ["import_name", "acquire_cred_with_password", "init_sec_context"])
     def test_when_it_fails(self, fails: str, library: Library) -> None:
         library.fails = {fails}
@@ -174,6 +176,7 @@ class TestOwnership:
                 made.name("HTTP@proxy", hostbased=True), made.password_credential("alice", PASSWORD), b""
             ).step(None)
 
+    @pytest.mark.slow
     def test_when_it_fails_in_the_middle(self, library: Library) -> None:
         made = bound(library)
         context = made.context(made.name("HTTP@proxy", hostbased=True), None, b"")
@@ -182,6 +185,7 @@ class TestOwnership:
         with pytest.raises(GssError):
             context.step(b"theirs")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("fails", [set(), {"acquire_cred_with_password"}])
     def test_the_copy_of_the_password_is_wiped(self, fails: set[str], library: Library) -> None:
         library.fails = fails
@@ -197,17 +201,20 @@ class TestOwnership:
 class TestOnlyKerberos:
     """Where the system has an NTLM mechanism, SPNEGO must not show it the password that the KDC has just refused."""
 
+    @pytest.mark.slow
     def test_the_password_goes_to_kerberos_first_and_spnego_may_use_nothing_else(self, library: Library) -> None:
         bound(library).password_credential("alice", PASSWORD)
         assert library.mechanisms == [KRB5, SPNEGO]
         assert library.neg_mechs == [KRB5]
 
+    @pytest.mark.slow
     def test_a_no_ends_it(self, library: Library) -> None:
         library.fails = {"acquire_cred_with_password"}
         with pytest.raises(GssError):
             bound(library).password_credential("alice", PASSWORD)
         assert library.mechanisms == [KRB5]
 
+    @pytest.mark.slow
     def test_a_keytab_as_well(self, library: Library) -> None:
         """Of one that the KDC refuses, SPNEGO says only that it found nothing to negotiate."""
         bound(library).keytab_credential("alice", "/k")
@@ -234,6 +241,7 @@ class TestHeimdal:
 
 
 class TestKeytabs:
+    @pytest.mark.slow
     def test_one_cache_in_memory_for_each(self, library: Library) -> None:
         made = bound(library)
         names = []
@@ -250,6 +258,7 @@ class TestKeytabs:
             bound(Library("acquire_cred_from")).keytab_credential("", "/k")
 
 
+@pytest.mark.slow
 def test_a_token_has_a_bound(library: Library) -> None:
     context = bound(library).context(bound(library).name("HTTP@proxy", hostbased=True), None, b"")
     with pytest.raises(GssError, match="too long"):

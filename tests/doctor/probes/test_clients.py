@@ -49,6 +49,16 @@ async def test_a_file_is_got_and_nothing_stays_behind(upstream: Upstream, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("installed", [PIP, UV], ids=lambda each: each.name)
+async def test_the_index_that_a_person_named_is_asked(upstream: Upstream, tmp_path: Path, installed: Installed) -> None:
+    dead = "http://127.0.0.1:9/simple/"
+    made = case(upstream, tmp_path, installed, {"PIP_INDEX_URL": dead, "UV_DEFAULT_INDEX": dead})
+    configured = {Setting.INDEX: Effective(Setting.INDEX, (dead,))}
+    result = await PROBE.run(replace(made, subject=replace(made.subject, effective=configured)), Facts(page="seen"))
+    assert result.status is Status.WORKS, result
+
+
+@pytest.mark.slow
 async def test_what_the_installer_prints_is_explained(upstream: Upstream, tmp_path: Path) -> None:
     dead = {"PIP_PROXY": "http://127.0.0.1:9", "PIP_INDEX_URL": "https://index.example/simple/"}
     result = await PROBE.run(case(upstream, tmp_path, PIP, dead), Facts(page="seen"))
@@ -80,6 +90,7 @@ def _script(folder: Path, text: str) -> Installed:
     return Installed("pip", (str(script),), "26.0")
 
 
+@pytest.mark.slow
 async def test_a_large_file_that_is_still_coming_is_no_failure(
     upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

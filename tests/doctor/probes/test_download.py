@@ -87,6 +87,7 @@ def small_only(limit: int) -> Behaviour:
     return behave
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("behaviour", "cause"), [(rude.silent(), "download-stalls"), (small_only(1000), "large-packets-lost")]
 )
@@ -104,6 +105,7 @@ async def test_a_stall_is_told_from_large_packets_that_get_lost(
     assert [each.id for each in result.findings] == [cause]
 
 
+@pytest.mark.slow
 async def test_slower_than_the_installer_waits(tmp_path: Path) -> None:
     held = asyncio.Event()
 

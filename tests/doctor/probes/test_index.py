@@ -28,6 +28,7 @@ async def test_a_page_is_kept_for_the_steps_after(form: str, tmp_path: Path) -> 
     assert facts.page_url.endswith("/simple/parcel/")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("behaviour", "cause"),
     [

@@ -31,6 +31,7 @@ async def test_the_login_in_the_url_is_used_as_the_client_does(tmp_path: Path) -
     assert any("Proxy-Authorization: Basic (17 bytes)" in line for line in facts.transcript)
 
 
+@pytest.mark.slow
 async def test_a_wrong_password_is_sent_once_however_often_doctor_runs(tmp_path: Path) -> None:
     async with CountingProxy(login="basic") as server:
         url = f"http://alice:wrong-pw-1@127.0.0.1:{server.parent().port}"

@@ -62,6 +62,7 @@ async def test_a_listener_with_tls_behind_http(tmp_path: Path, tls: ssl.SSLConte
     assert finding.fix.commands == ('export HTTPS_PROXY="https://${HTTPS_PROXY#*://}"',)
 
 
+@pytest.mark.slow
 async def test_a_plain_proxy_behind_https(tmp_path: Path) -> None:
     async with CountingProxy() as server:
         url = f"https://alice:geheim@127.0.0.1:{server.parent().port}"
@@ -102,6 +103,7 @@ async def test_what_hangs_up_and_is_nothing_else(tmp_path: Path) -> None:
     assert found(results)[1].id == "proxy-hangs-up"
 
 
+@pytest.mark.slow
 async def test_what_says_nothing(tmp_path: Path) -> None:
     async with RudeProxy([Say(b"")]) as server:
         _, results = await tried(case(tmp_path, str(server.parent(user=None)), patience=0.1))

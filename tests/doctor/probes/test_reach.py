@@ -36,6 +36,7 @@ async def test_a_name_that_was_made_to_lead_here(tmp_path: Path) -> None:
     assert [each.id for each in result.findings] == ["name-leads-nowhere"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("addresses", "severity"), [("lost first", Severity.HIGH), ("lost last", Severity.LOW)])
 async def test_one_address_of_several_loses_everything(addresses: str, severity: Severity, tmp_path: Path) -> None:
     with black_hole() as (_, port):
@@ -50,6 +51,7 @@ async def test_one_address_of_several_loses_everything(addresses: str, severity:
     assert "127.0.0.1" in result.findings[0].what
 
 
+@pytest.mark.slow
 async def test_a_proxy_that_loses_packets_is_not_one_that_says_nothing(tmp_path: Path) -> None:
     with black_hole() as (host, port):
         url = f"http://{host}:{port}"

@@ -252,6 +252,7 @@ async def test_a_server_that_cuts_or_speaks_no_tls(tmp_path: Path) -> None:
     assert result.findings[0].id == "index-not-tls"
 
 
+@pytest.mark.slow
 async def test_a_server_that_never_answers_the_handshake(tmp_path: Path) -> None:
     with mute_port() as port:
         made = replace(case(tmp_path, f"https://127.0.0.1:{port}/simple/", subject("pip", "26.3")), patience=0.2)
@@ -260,6 +261,7 @@ async def test_a_server_that_never_answers_the_handshake(tmp_path: Path) -> None
     assert "0.2 s" in result.findings[0].what
 
 
+@pytest.mark.slow
 async def test_a_server_that_only_shakes_hands_is_judged_by_its_certificate(tmp_path: Path) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(65536):

@@ -47,6 +47,7 @@ from pipway.store.fs import FsBlobs
 from pipway.store.sweep import sweep
 from pipway.trace import Trace
 from pipway.upstreams import Address, upstreams
+from pipway.web import indexes as web_indexes
 from pipway.web.app import Site
 from pipway.web.files import Find
 from pipway.web.guard import Guard
@@ -160,7 +161,7 @@ class _Indexes:
         share = self.page_bytes // max(1, len(self.apart))
         while self.apart:
             address, face, find = self.apart[0]
-            base = address if isinstance(address, str) else await address()
+            base = await _address(address)
             del self.apart[:1]
             self.hosts.add(base)
             self.by_origin.add(base, face, find, page_bytes=share)
@@ -221,7 +222,16 @@ def _site(
         page_bytes=settings.cache.memory_pages // 2,
         guard=guard,
         traffic=traffic,
+        indexes=web_indexes.Indexes(
+            indexes.face,
+            [web_indexes.Named(name, partial(_address, address)) for name, address in upstreams(settings)],
+            lambda: indexes.hosts.origins,
+        ),
     )
+
+
+async def _address(address: Address) -> str:
+    return address if isinstance(address, str) else await address()
 
 
 def _gateway(

@@ -13,6 +13,7 @@ from pipway.errors import NotFound, PipwayError
 from pipway.index.base import Download, Listing
 from pipway.simple.page import File, NormalizedName, Page
 from pipway.web.app import Site
+from pipway.web.indexes import Indexes, Named
 from pipway.web.metrics import Metrics
 from pipway.web.traffic import Traffic
 from pipway.wire.answer import Answer, Lease, Prepared, Request, Slice, Source
@@ -62,6 +63,7 @@ class MemoryIndex:
         self.sidecar = metadata
         self.failure: PipwayError | None = None
         self.outcome = "hit"
+        self.content_type = "application/vnd.pypi.simple.v1+json"
         self.lease = Lease(time.monotonic() + 600)
         self.fetched = datetime(2026, 11, 21, tzinfo=UTC)
         self.asked: list[tuple[str, bool]] = []
@@ -83,7 +85,8 @@ class MemoryIndex:
         self._fail()
         if name not in self.pages:
             raise NotFound("not-found", f"no index has the project {name}")
-        return Listing(self.pages[name], self.lease, self.outcome, self.fetched)
+        url = f"https://nexus.example/simple/{name}/"
+        return Listing(self.pages[name], self.lease, self.outcome, self.fetched, url, self.content_type)
 
     async def open(self, file: File) -> Download:
         self._fail()
@@ -137,7 +140,12 @@ def demo_site(index: MemoryIndex, *, now: Callable[[], datetime] | None = None) 
     """The whole site over `index`. Its traffic has come to an end, so that streams of it end."""
     traffic = Traffic()
     traffic.close()
-    return Site(index, index.find, metrics=Metrics(), health=lambda: {"status": "ok"}, traffic=traffic)
+
+    async def address() -> str:
+        return "https://index:pass-word@nexus.example/simple/?token=se-cret"
+
+    indexes = Indexes(index, [Named("corp", address)], lambda: ["https://nexus.example", "https://files.example"])
+    return Site(index, index.find, metrics=Metrics(), health=lambda: {"status": "ok"}, traffic=traffic, indexes=indexes)
 
 
 def ask(path: str, method: str = "GET", **headers: str) -> Request:

@@ -22,6 +22,8 @@ class Listing:
     lease: Lease  #: revoked when the page changes; extended when it is revalidated unchanged
     outcome: str = "hit"  #: "hit", "miss", "joined", "stale"
     fetched: datetime | None = None  #: aware UTC; when the upstream last confirmed it
+    url: str = ""  #: where the page came from, after redirects
+    content_type: str = ""  #: as the upstream wrote it: JSON or HTML
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Cached:
         if left > 0:
             entry.lease.until = max(entry.lease.until, self._clock() + left)
             self._emit("page.hit", name)
-            return Listing(entry.page, entry.lease, "hit", entry.fetched)
+            return _listing(entry, "hit")
         if self._offline:
             return self._stale(name, entry, -left, "offline")
         if self._clock() < entry.checked + self._times.recheck and entry.error is not None:
@@ -109,7 +109,7 @@ class Cached:
     async def known(self, name: NormalizedName) -> Listing | None:
         """The project's page only if it is in memory or in the catalog, however old. Asks nobody."""
         entry = await self._entry(name)
-        return Listing(entry.page, Lease(float("-inf")), "hit", entry.fetched) if entry else None
+        return _listing(entry, "hit", Lease(float("-inf"))) if entry else None
 
     async def aclose(self) -> None:
         """End background work, then that of everything inside."""
@@ -132,7 +132,7 @@ class Cached:
         entry = await result(task)
         if started:
             self._emit("page.miss", name)
-        return Listing(entry.page, entry.lease, "miss" if started else "joined", entry.fetched)
+        return _listing(entry, "miss" if started else "joined")
 
     async def _revalidated(self, name: NormalizedName, entry: Entry, stale_for: float) -> Listing:
         """Ask the upstream and wait a little; after that the old page is the better answer.
@@ -151,7 +151,7 @@ class Cached:
             raise
         except PipwayError as error:
             return self._tolerated(name, entry, stale_for, error)
-        return Listing(fresh.page, fresh.lease, "miss", fresh.fetched)
+        return _listing(fresh, "miss")
 
     def _tolerated(self, name: NormalizedName, entry: Entry, stale_for: float, error: PipwayError | None) -> Listing:
         """Serve stale on error unless it is too old for that (RFC 5861 §4)."""
@@ -166,10 +166,10 @@ class Cached:
 
     def _stale(self, name: NormalizedName, entry: Entry, stale_for: float, error: str) -> Listing:
         if stale_for <= 0:  # a client's demand could not be met, but the page is fresh by itself
-            return Listing(entry.page, entry.lease, "hit", entry.fetched)
+            return _listing(entry, "hit")
         self._trace.emit("page.stale", index=self._key, project=name, age=round(stale_for, 3), error=error)
         entry.lease.until = self._clock() + self._times.repeat
-        return Listing(entry.page, entry.lease, "stale", entry.fetched)
+        return _listing(entry, "stale")
 
     # -- pages ---------------------------------------------------------------------------------------------------
 
@@ -265,3 +265,8 @@ class Cached:
 
     def _emit(self, event: str, name: NormalizedName, **facts: object) -> None:
         self._trace.emit(event, index=self._key, project=name, **facts)
+
+
+def _listing(entry: Entry, outcome: str, lease: Lease | None = None) -> Listing:
+    known = entry.known
+    return Listing(entry.page, lease or entry.lease, outcome, entry.fetched, known.url, known.content_type)

@@ -79,12 +79,23 @@ class IndexHosts:
         places = (*sorted(self._configured), *learned)
         return list(dict.fromkeys(host for scheme, host, _ in places if scheme == "https"))
 
+    @property
+    def origins(self) -> list[str]:
+        """Scheme, host and port of all of them, configured ones first."""
+        places = (*sorted(self._configured), *self._learned)
+        return [f"{scheme}://{_authority(scheme, host, port)}" for scheme, host, port in dict.fromkeys(places)]
+
     def _remember(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f"{file.name}-", suffix=".tmp", dir=file.parent)
         with os.fdopen(descriptor, "w", encoding="ascii") as out:
             out.writelines(f"{scheme}://{host} {port}\n" for scheme, host, port in self._learned)
         Path(name).replace(file)
+
+
+def _authority(scheme: str, host: str, port: int) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return name if port == _PORTS[scheme] else f"{name}:{port}"
 
 
 def _place(url: str) -> tuple[str, str, int] | None:

@@ -15,6 +15,7 @@ from pipway.errors import PipwayError, ProtocolError
 from pipway.index.base import Index
 from pipway.web.files import Files, Find
 from pipway.web.guard import Guard
+from pipway.web.indexes import Indexes
 from pipway.web.metrics import Metrics
 from pipway.web.pages import Health, pages
 from pipway.web.simple import Simple
@@ -40,6 +41,8 @@ ROUTES = (
     Route("/", "how to point installers at this server"),
     Route("/health", "JSON: whether the server can do its work"),
     Route("/metrics", "Prometheus text format"),
+    Route("/indexes", "JSON: the indexes behind this server in order, without logins, and where their files are"),
+    Route("/indexes/{project}", "JSON: which of them a project comes from, and in which form it was told"),
     Route("/live", "the latest requests as a page that follows them; `?text=`, `?outcome=`, `?tool=` choose"),
     Route("/live/events", "the same as server-sent events; `?last=N` begins N requests back, Last-Event-ID goes on"),
     Route("/live/har", "the same as an HTTP Archive (HAR 1.2)"),
@@ -62,6 +65,7 @@ class Site:
         page_bytes: int = 64 * 1024 * 1024,
         guard: Guard | None = None,
         traffic: Traffic | None = None,
+        indexes: Indexes | None = None,
     ) -> None:
         """`find` gives the file of an upstream URL; `page_bytes` bounds the rendered pages kept in memory.
 
@@ -69,7 +73,7 @@ class Site:
         """
         self._guard = guard
         self._health = health
-        self.asgi: ASGIApp = pages(metrics, health, traffic)
+        self.asgi: ASGIApp = pages(metrics, health, traffic, indexes)
         simple, files = Simple(index, page_bytes=page_bytes), Files(index, find)
         self._answers: dict[str, Callable[[Request], Awaitable[Answer]]] = {
             "simple": simple.answer,

@@ -20,6 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from pipway import __version__
+from pipway.web.indexes import Indexes
 from pipway.web.live import Live
 from pipway.web.metrics import CONTENT_TYPE, Metrics
 from pipway.web.tools import tools
@@ -45,7 +46,9 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{
 _STATES = {"ok": "All upstream indexes answer", "degraded": "Serving, but an upstream index does not answer"}
 
 
-def pages(metrics: Metrics, health: Health, traffic: Traffic | None = None) -> Starlette:
+def pages(
+    metrics: Metrics, health: Health, traffic: Traffic | None = None, indexes: Indexes | None = None
+) -> Starlette:
     """The application; `health` is called for every `/` and `/health`, `traffic` is what `/live` shows."""
     site = _Pages(metrics, health)
     live = Live(Traffic() if traffic is None else traffic, site.templates, shown_base)
@@ -55,6 +58,7 @@ def pages(metrics: Metrics, health: Health, traffic: Traffic | None = None) -> S
             Route("/health", site.health),
             Route("/metrics", site.metrics),
             *live.routes(),
+            *(indexes.routes() if indexes is not None else ()),
             Mount("/static", StaticFiles(directory=_HERE / "static")),
         ],
         exception_handlers={HTTPException: site.problem},

@@ -10,11 +10,13 @@ Somebody promised to mend it by then. The finding is shown again, and the commen
 
 Bad
 ---
+    # requirements.txt
     # pipway: ignore[PW201] until=2024-01-31 until the merged index is there
     --extra-index-url https://nexus.corp/repository/pypi/simple/
 
 Good
 ----
+    # requirements.txt
     --index-url https://nexus.corp/repository/merged/simple/
 """
 

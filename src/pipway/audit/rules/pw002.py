@@ -10,11 +10,13 @@ It was mended, or the comment stands in the wrong place. Left alone, it hides th
 
 Bad
 ---
+    # requirements.txt
     # pipway: ignore[PW101] the mirror has no certificate
     --index-url https://nexus.corp/repository/pypi/simple/
 
 Good
 ----
+    # requirements.txt
     --index-url https://nexus.corp/repository/pypi/simple/
 """
 

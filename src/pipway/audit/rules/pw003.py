@@ -10,11 +10,13 @@ It suppresses nothing, though somebody believes it does. There is no comment tha
 
 Bad
 ---
+    # requirements.txt
     # pipway: ignore
     --trusted-host nexus.corp
 
 Good
 ----
+    # requirements.txt
     # pipway: ignore[PW102] until=2027-03-01 the certificate comes with the new server
     --trusted-host nexus.corp
 """

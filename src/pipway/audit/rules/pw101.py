@@ -12,11 +12,13 @@ ask it without a word.
 
 Bad
 ---
+    # pip.conf
     [global]
     index-url = http://nexus.corp/repository/pypi/simple/
 
 Good
 ----
+    # pip.conf
     [global]
     index-url = https://nexus.corp/repository/pypi/simple/
 """

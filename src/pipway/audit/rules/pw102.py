@@ -13,12 +13,14 @@ system trusts, and `cert` names a file where that is not enough.
 
 Bad
 ---
+    # pip.conf
     [global]
     index-url = https://nexus.corp/repository/pypi/simple/
     trusted-host = nexus.corp
 
 Good
 ----
+    # pip.conf
     [global]
     index-url = https://nexus.corp/repository/pypi/simple/
     cert = /etc/ssl/certs/corp-ca.pem

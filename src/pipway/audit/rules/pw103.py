@@ -10,12 +10,14 @@ It does nothing today. It is left from an index that has moved, and opens the wa
 
 Bad
 ---
+    # pip.conf
     [global]
     index-url = https://nexus.corp/repository/pypi/simple/
     trusted-host = old-mirror.corp
 
 Good
 ----
+    # pip.conf
     [global]
     index-url = https://nexus.corp/repository/pypi/simple/
 """

@@ -11,6 +11,7 @@ company's certificate, and holds for everything that the tool asks. The certific
 
 Bad
 ---
+    # Pipfile
     [[source]]
     name = "corp"
     url = "https://nexus.corp/simple"
@@ -18,6 +19,7 @@ Bad
 
 Good
 ----
+    # Pipfile
     [[source]]
     name = "corp"
     url = "https://nexus.corp/simple"

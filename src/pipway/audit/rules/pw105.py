@@ -12,11 +12,13 @@ named itself.
 
 Bad
 ---
+    # pip.conf
     [global]
     find-links = http://wheels.corp/torch/
 
 Good
 ----
+    # pip.conf
     [global]
     find-links = https://wheels.corp/torch/
 """

@@ -12,10 +12,12 @@ then only a pedantic audit names it.
 
 Bad
 ---
+    # requirements.txt
     lib @ git+http://git.corp/team/lib
 
 Good
 ----
+    # requirements.txt
     lib @ git+https://git.corp/team/lib
 """
 

@@ -13,10 +13,12 @@ of requests; PYTHONHTTPSVERIFY acts on Python 2 and on patched builds.
 
 Bad
 ---
+    # install.sh
     export GIT_SSL_NO_VERIFY=1
 
 Good
 ----
+    # install.sh
     export GIT_SSL_CAINFO=/etc/ssl/certs/corp-ca.pem
 """
 

@@ -12,10 +12,12 @@ Whoever answers runs code on the machine, and nothing keeps what it was: no vers
 
 Bad
 ---
+    # install.sh
     curl -k https://get.example/get-pip.py | python
 
 Good
 ----
+    # install.sh
     python -m ensurepip --upgrade
 """
 

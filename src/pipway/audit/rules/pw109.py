@@ -11,11 +11,13 @@ index fails, and somebody writes a `trusted-host`.
 
 Bad
 ---
+    # pip.conf
     [global]
     use-deprecated = legacy-certs
 
 Good
 ----
+    # pip.conf
     [global]
     cert = /etc/ssl/certs/corp-ca.pem
 """

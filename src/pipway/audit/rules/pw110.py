@@ -12,11 +12,13 @@ file decides whom the tool trusts.
 
 Bad
 ---
+    # pip.conf
     [global]
     cert = expired-ca.pem
 
 Good
 ----
+    # pip.conf
     [global]
     cert = corp-ca.pem
 """

@@ -11,10 +11,12 @@ has it, and it is often a person's for everything in the company.
 
 Bad
 ---
+    # install.sh
     export HTTPS_PROXY=http://ann:${PASSWORD}@proxy.corp:8080
 
 Good
 ----
+    # install.sh
     export HTTPS_PROXY=http://127.0.0.1:3128
 """
 

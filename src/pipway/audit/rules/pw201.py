@@ -12,12 +12,14 @@ confusion. It is no backup either: an index that does not answer stops pip, or i
 
 Bad
 ---
+    # pip.conf
     [global]
     index-url = https://nexus.corp/repository/ours/simple/
     extra-index-url = https://index.example/simple/
 
 Good
 ----
+    # pip.conf
     [global]
     index-url = https://nexus.corp/repository/merged/simple/
 """

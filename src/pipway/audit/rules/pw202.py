@@ -11,11 +11,13 @@ These two strategies ask all indexes: whoever takes the name of your project on 
 
 Bad
 ---
+    # pyproject.toml
     [tool.uv]
     index-strategy = "unsafe-best-match"
 
 Good
 ----
+    # pyproject.toml
     [tool.uv]
     index-strategy = "first-index"
 """

@@ -12,12 +12,14 @@ installed; torchtriton was such a name.
 
 Bad
 ---
+    # pyproject.toml
     [[tool.uv.index]]
     name = "torch"
     url = "https://files.example/whl/cu128"
 
 Good
 ----
+    # pyproject.toml
     [[tool.uv.index]]
     name = "torch"
     url = "https://files.example/whl/cu128"

@@ -11,6 +11,7 @@ of your own projects: whoever took one there runs code on your machines.
 
 Bad
 ---
+    # pyproject.toml
     [[tool.uv.index]]
     name = "corp"
     url = "https://nexus.corp/simple"
@@ -18,6 +19,7 @@ Bad
 
 Good
 ----
+    # pyproject.toml
     [[tool.uv.index]]
     name = "corp"
     url = "https://nexus.corp/simple"

@@ -11,12 +11,14 @@ PyPI, as GitLab's does, never answers 401: uv gets PyPI's project of that name.
 
 Bad
 ---
+    # pyproject.toml
     [[tool.uv.index]]
     name = "corp"
     url = "https://gitlab.corp/api/v4/projects/7/packages/pypi/simple"
 
 Good
 ----
+    # pyproject.toml
     [[tool.uv.index]]
     name = "corp"
     url = "https://gitlab.corp/api/v4/projects/7/packages/pypi/simple"

@@ -11,6 +11,7 @@ asked instead of you.
 
 Bad
 ---
+    # pyproject.toml
     [[tool.poetry.source]]
     name = "corp"
     url = "https://nexus.corp/simple"
@@ -18,6 +19,7 @@ Bad
 
 Good
 ----
+    # pyproject.toml
     [[tool.poetry.source]]
     name = "corp"
     url = "https://nexus.corp/simple"

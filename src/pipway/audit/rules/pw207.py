@@ -12,6 +12,7 @@ Sources are a list, so the table is an error, beside a list even one of TOML. Po
 
 Bad
 ---
+    # pyproject.toml
     [tool.poetry.source]
     name = "corp"
     url = "https://nexus.corp/simple"
@@ -19,6 +20,7 @@ Bad
 
 Good
 ----
+    # pyproject.toml
     [[tool.poetry.source]]
     name = "corp"
     url = "https://nexus.corp/simple"

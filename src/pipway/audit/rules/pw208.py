@@ -11,18 +11,29 @@ library on the index that they know, PyPI: also for those that you keep elsewher
 
 Bad
 ---
-    [tool.poetry]
+    # pyproject.toml
+    [project]
     name = "ours"
     classifiers = ["Topic :: Software Development :: Libraries"]
+
+    [build-system]
+    requires = ["poetry-core"]
+    build-backend = "poetry.core.masonry.api"
+
     [[tool.poetry.source]]
     name = "corp"
     url = "https://nexus.corp/simple"
 
 Good
 ----
-    [tool.poetry]
+    # pyproject.toml
+    [project]
     name = "ours"
     classifiers = ["Topic :: Software Development :: Libraries"]
+
+    [build-system]
+    requires = ["poetry-core"]
+    build-backend = "poetry.core.masonry.api"
 """
 
 from __future__ import annotations

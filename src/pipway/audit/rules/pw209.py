@@ -11,12 +11,14 @@ name of your project on PyPI is chosen.
 
 Bad
 ---
+    # pyproject.toml
     [[tool.pdm.source]]
     name = "corp"
     url = "https://nexus.corp/simple"
 
 Good
 ----
+    # pyproject.toml
     [[tool.pdm.source]]
     name = "corp"
     url = "https://nexus.corp/simple"

@@ -12,18 +12,32 @@ locks older than 2022.3.23 are installed from whichever source answers.
 
 Bad
 ---
+    # Pipfile
+    [[source]]
+    name = "main"
+    url = "https://<PyPI>/simple"
+    verify_ssl = true
+
     [[source]]
     name = "corp"
     url = "https://nexus.corp/simple"
+    verify_ssl = true
 
     [packages]
     ours = "*"
 
 Good
 ----
+    # Pipfile
+    [[source]]
+    name = "main"
+    url = "https://<PyPI>/simple"
+    verify_ssl = true
+
     [[source]]
     name = "corp"
     url = "https://nexus.corp/simple"
+    verify_ssl = true
 
     [packages]
     ours = { version = "*", index = "corp" }

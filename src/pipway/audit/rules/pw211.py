@@ -11,12 +11,14 @@ without priority the highest version wins. Options in the `pip:` list override p
 
 Bad
 ---
+    # .condarc
     channels:
       - https://conda.corp/ours
     channel_priority: flexible
 
 Good
 ----
+    # .condarc
     channels:
       - https://conda.corp/ours
     channel_priority: strict

@@ -11,11 +11,13 @@ the name of your project on PyPI with a higher version is installed by pip.
 
 Bad
 ---
+    # pyproject.toml
     [tool.hatch.sources]
     ours = { index = "https://nexus.corp/simple" }
 
 Good
 ----
+    # pyproject.toml
     [tool.hatch.envs.default.env-vars]
     PIP_INDEX_URL = "https://nexus.corp/merged/simple"
 """

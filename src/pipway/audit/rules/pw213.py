@@ -11,12 +11,14 @@ looked up on PyPI now: whoever takes its name there is installed.
 
 Bad
 ---
+    # setup.cfg
     [options]
     install_requires = ours
     dependency_links = https://files.corp/ours-1.0.tar.gz
 
 Good
 ----
+    # setup.cfg
     [options]
     install_requires = ours @ https://files.corp/ours-1.0.tar.gz
 """

@@ -11,10 +11,12 @@ of a dependency is installed.
 
 Bad
 ---
+    # install.sh
     pip install --extra-index-url https://test.pypi.example/simple/ ours
 
 Good
 ----
+    # install.sh
     pip install --no-deps --index-url https://test.pypi.example/simple/ ours
 """
 

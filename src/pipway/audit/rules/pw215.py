@@ -10,15 +10,19 @@ Whoever runs that host decides what is installed. PyPI's own index is PW221's.
 
 Bad
 ---
+    # pyproject.toml
     [tool.pipway.audit]
     hosts = ["nexus.corp"]
+
     [[tool.uv.index]]
     url = "https://mirror.example/simple"
 
 Good
 ----
+    # pyproject.toml
     [tool.pipway.audit]
     hosts = ["nexus.corp"]
+
     [[tool.uv.index]]
     url = "https://nexus.corp/simple"
 """

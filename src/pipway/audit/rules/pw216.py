@@ -11,11 +11,13 @@ request takes a detour, and a proxy that allows PyPI's index alone refuses it.
 
 Bad
 ---
+    # pip.conf
     [global]
     index-url = https://pypi.douban.example/simple/
 
 Good
 ----
+    # pip.conf
     [global]
     index-url = https://nexus.corp/repository/pypi/simple/
 """

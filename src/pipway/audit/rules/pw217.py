@@ -12,11 +12,13 @@ come with every file that includes this one.
 
 Bad
 ---
+    # requirements.txt
     --index-url https://index.example/simple
     flask==3.0.0
 
 Good
 ----
+    # requirements.txt
     flask==3.0.0
 """
 

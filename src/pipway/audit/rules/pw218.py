@@ -11,10 +11,12 @@ and what it lacks comes from PyPI without a word.
 
 Bad
 ---
+    # install.sh
     pip install --find-links wheelhouse flask
 
 Good
 ----
+    # install.sh
     pip install --no-index --find-links wheelhouse flask
 """
 

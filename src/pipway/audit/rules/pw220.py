@@ -11,11 +11,13 @@ served for; what a build needs belongs to pyproject.toml, where pip sees it.
 
 Bad
 ---
+    # setup.cfg
     [easy_install]
     index_url = https://nexus.corp/simple
 
 Good
 ----
+    # setup.cfg
     [metadata]
     name = ours
 """

@@ -10,15 +10,19 @@ What your own index checks, holds back or answers for is not asked: the client t
 
 Bad
 ---
+    # pyproject.toml
     [tool.pipway.audit]
     hosts = ["nexus.corp"]
+
     [[tool.uv.index]]
     url = "https://<PyPI>/simple"
 
 Good
 ----
+    # pyproject.toml
     [tool.pipway.audit]
     hosts = ["nexus.corp"]
+
     [[tool.uv.index]]
     url = "https://nexus.corp/simple"
 """

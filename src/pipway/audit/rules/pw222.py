@@ -11,10 +11,12 @@ everybody on the way.
 
 Bad
 ---
+    # install.sh
     pip install -r https://files.example/requirements.txt
 
 Good
 ----
+    # install.sh
     pip install -r requirements.txt
 """
 

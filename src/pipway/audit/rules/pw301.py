@@ -12,11 +12,13 @@ in error texts, logs and `pip config list`.
 
 Bad
 ---
+    # pip.conf
     [global]
     index-url = https://svc:hunter2@nexus.corp/repository/pypi/simple
 
 Good
 ----
+    # pip.conf
     [global]
     index-url = https://svc@nexus.corp/repository/pypi/simple
     keyring-provider = subprocess

@@ -12,11 +12,13 @@ crosses the network in clear to whoever answers as the proxy.
 
 Bad
 ---
+    # pip.conf
     [global]
     proxy = http://ann:hunter2@proxy.corp:8080
 
 Good
 ----
+    # pip.conf
     [global]
     proxy = http://127.0.0.1:3128
 """

@@ -12,11 +12,13 @@ is not the image they stay in the build's cache.
 
 Bad
 ---
+    # Dockerfile
     ARG PIP_INDEX_URL=https://svc:hunter2@nexus.corp/simple
     RUN pip install flask
 
 Good
 ----
+    # Dockerfile
     RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf pip install flask
 """
 

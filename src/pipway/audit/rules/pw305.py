@@ -11,12 +11,14 @@ pull the image reads the file.
 
 Bad
 ---
+    # Dockerfile
     COPY pip.conf /etc/pip.conf
     RUN pip install flask
     RUN rm /etc/pip.conf
 
 Good
 ----
+    # Dockerfile
     RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf pip install flask
 """
 

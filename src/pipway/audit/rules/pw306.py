@@ -13,10 +13,12 @@ process list: a pedantic audit names that.
 
 Bad
 ---
+    # install.sh
     pip install --index-url https://svc:hunter2@nexus.corp/simple flask
 
 Good
 ----
+    # install.sh
     pip install --index-url https://svc@nexus.corp/simple --keyring-provider subprocess flask
 """
 

@@ -12,11 +12,13 @@ port. It fails, and the piece turns up in error texts and logs.
 
 Bad
 ---
+    # pip.conf
     [global]
     proxy = http://CORP\\ann:hunter#2@proxy.corp:8080
 
 Good
 ----
+    # pip.conf
     [global]
     proxy = http://CORP%5Cann:hunter%232@proxy.corp:8080
 """

@@ -11,11 +11,13 @@ is the word `${TOKEN}`, and the index refuses it or takes the request for one wi
 
 Bad
 ---
+    # pip.conf
     [global]
     index-url = https://svc:${TOKEN}@nexus.corp/simple
 
 Good
 ----
+    # pip.conf
     [global]
     index-url = https://svc@nexus.corp/simple
     keyring-provider = subprocess

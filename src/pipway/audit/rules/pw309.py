@@ -11,10 +11,12 @@ redirect names.
 
 Bad
 ---
+    # .netrc
     default login svc password hunter2
 
 Good
 ----
+    # .netrc
     machine nexus.corp login svc password hunter2
 """
 

@@ -10,12 +10,14 @@ Whoever reads the file can publish in your name. A token that lives long is rare
 
 Bad
 ---
+    # .pypirc
     [pypi]
     username = __token__
     password = pypi-AgEIcHlwaS5vcmc
 
 Good
 ----
+    # .pypirc
     [pypi]
     username = __token__
 """

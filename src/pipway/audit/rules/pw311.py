@@ -12,11 +12,13 @@ filled in. A CI masks only what it knows as a secret, and only where the text is
 
 Bad
 ---
+    # install.sh
     set -x
     pip install --index-url "https://svc:${TOKEN}@nexus.corp/simple" flask
 
 Good
 ----
+    # install.sh
     pip install --index-url https://svc@nexus.corp/simple --keyring-provider subprocess flask
 """
 

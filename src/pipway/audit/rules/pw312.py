@@ -12,10 +12,12 @@ it installs, and `pip freeze` prints it.
 
 Bad
 ---
+    # requirements.txt
     lib @ git+https://svc:hunter2@git.corp/team/lib@v1.0
 
 Good
 ----
+    # requirements.txt
     lib @ git+ssh://git@git.corp/team/lib@v1.0
 """
 

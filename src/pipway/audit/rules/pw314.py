@@ -10,11 +10,13 @@ Each action, each test and each package that is built anywhere in it can read it
 
 Bad
 ---
+    # .github/workflows/ci.yml
     env:
       PIP_INDEX_URL: https://svc:${{ secrets.TOKEN }}@nexus.corp/simple
 
 Good
 ----
+    # .github/workflows/ci.yml
     jobs:
       test:
         steps:

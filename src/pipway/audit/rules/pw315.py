@@ -12,6 +12,7 @@ the image's history.
 
 Bad
 ---
+    # compose.yaml
     services:
       web:
         environment:
@@ -19,6 +20,7 @@ Bad
 
 Good
 ----
+    # compose.yaml
     services:
       web:
         secrets: [pipconf]

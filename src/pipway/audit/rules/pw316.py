@@ -10,12 +10,14 @@ With `auto`, pip asks a keyring only when it may also ask a person. Without inpu
 
 Bad
 ---
+    # pip.conf
     [global]
     keyring-provider = auto
     no-input = true
 
 Good
 ----
+    # pip.conf
     [global]
     keyring-provider = subprocess
     no-input = true

@@ -11,10 +11,12 @@ a cache has something else than what was tested.
 
 Bad
 ---
+    # Dockerfile
     RUN pip install -r requirements.txt
 
 Good
 ----
+    # Dockerfile
     RUN pip install --require-hashes -r requirements.txt
 """
 

@@ -11,11 +11,13 @@ hashes out, which is worse than either.
 
 Bad
 ---
+    # requirements.txt
     requests==2.31.0 --hash=sha256:58cd2187c01e70e6e26505bca751777aa9f2ee0b7f4300988b709f44e013003f
     flask==3.0.0
 
 Good
 ----
+    # requirements.txt
     # made by: pip-compile --generate-hashes
     requests==2.31.0 --hash=sha256:58cd2187c01e70e6e26505bca751777aa9f2ee0b7f4300988b709f44e013003f
     flask==3.0.0 --hash=sha256:21128f47e4e3b9d597a3e8521a329bf56909b690fcc3fa3e477725aa81367638

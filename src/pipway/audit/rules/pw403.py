@@ -11,10 +11,12 @@ What the hashes were for, that nothing else gets in, is gone.
 
 Bad
 ---
+    # install.sh
     pip install --no-require-hashes -r requirements.txt
 
 Good
 ----
+    # install.sh
     pip install -r requirements.txt
 """
 

@@ -11,10 +11,12 @@ stops at them in a `--hash`.
 
 Bad
 ---
+    # requirements.txt
     pkg @ https://files.example/pkg-1.0.tar.gz#md5=d41d8cd98f00b204e9800998ecf8427e
 
 Good
 ----
+    # requirements.txt
     pkg @ https://files.example/pkg-1.0.tar.gz#sha256=58cd2187c01e70e6e26505bca751777aa9f2ee0b7f4300988b709f44e013003f
 """
 

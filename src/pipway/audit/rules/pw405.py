@@ -12,11 +12,13 @@ mends that by taking the hashes out has lost what they were for.
 
 Bad
 ---
+    # requirements.txt
     requests==2.31.0 --hash=sha256:58cd2187c01e70e6e26505bca751777aa9f2ee0b7f4300988b709f44e013003f
     django==4.2.1 --hash=sha256:58cd2187c01e70e6e26505bca751777aa9f2ee0b7f4300988b709f44e013003e
 
 Good
 ----
+    # requirements.txt
     requests==2.31.0 --hash=sha256:58cd2187c01e70e6e26505bca751777aa9f2ee0b7f4300988b709f44e013003f
     django==4.2.1 --hash=sha256:066b6debb5ac335458d2a713ed995570536c8b59a580005acb0732378d5eb1ee
 """

@@ -11,10 +11,12 @@ it appeared.
 
 Bad
 ---
+    # Dockerfile
     RUN pip install flask
 
 Good
 ----
+    # Dockerfile
     RUN pip install flask==3.0.3
 """
 

@@ -11,10 +11,12 @@ name that means the same code for ever, and is checked by git itself.
 
 Bad
 ---
+    # requirements.txt
     lib @ git+https://git.example/org/lib@main
 
 Good
 ----
+    # requirements.txt
     lib @ git+https://git.example/org/lib@8d1d7ac6a0a1d2f8c54cf2d55bd8a4dd0e8d5c3a
 """
 

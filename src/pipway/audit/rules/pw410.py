@@ -11,10 +11,12 @@ index is asked, so nothing else notices.
 
 Bad
 ---
+    # requirements.txt
     pkg @ https://files.example/pkg-1.0.tar.gz
 
 Good
 ----
+    # requirements.txt
     pkg @ https://files.example/pkg-1.0.tar.gz#sha256=58cd2187c01e70e6e26505bca751777aa9f2ee0b7f4300988b709f44e013003f
 """
 

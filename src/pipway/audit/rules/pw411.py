@@ -11,10 +11,12 @@ setuptools and of other build tools are not held any more, without a word. `PIP_
 
 Bad
 ---
+    # Dockerfile
     ENV PIP_CONSTRAINT=/build-constraints.txt
 
 Good
 ----
+    # Dockerfile
     ENV PIP_BUILD_CONSTRAINT=/build-constraints.txt
 """
 

@@ -11,11 +11,27 @@ others build; where you build it for production, constraints should say which ve
 
 Bad
 ---
-    RUN pip install .
+    # pyproject.toml
+    [build-system]
+    requires = ["hatchling"]
+    build-backend = "hatchling.build"
+
+    # Dockerfile
+    FROM python:3.13
+    COPY . /src
+    RUN pip install /src
 
 Good
 ----
-    RUN pip install --build-constraint build-constraints.txt .
+    # pyproject.toml
+    [build-system]
+    requires = ["hatchling"]
+    build-backend = "hatchling.build"
+
+    # Dockerfile
+    FROM python:3.13
+    COPY . /src
+    RUN pip install --build-constraint /src/build-constraints.txt /src
 """
 
 from __future__ import annotations
@@ -38,12 +54,15 @@ def check(project: Project) -> Iterator[Found]:
     builds = [
         each
         for each in project.of(Required)
-        if each.command is not None
-        and each.command.where is Where.IMAGE
-        and is_ours(each)
-        and not says(each.command, options, *_HELD)
-        and not surrounded(each.command, paths)
+        if each.command is not None and each.command.where is Where.IMAGE and is_ours(each)
     ]
+    loose = [
+        each
+        for each in builds
+        if each.command is not None and not says(each.command, options, *_HELD) and not surrounded(each.command, paths)
+    ]
+    if builds and not loose:
+        return
     seen: set[str] = set()
     for each in project.of(Required):
         path = each.span.source.path
@@ -53,8 +72,8 @@ def check(project: Project) -> Iterator[Found]:
         yield Found(
             each.span,
             f"the project is built with whatever {each.name} is newest",
-            persona=Persona.REGULAR if builds else Persona.PEDANTIC,
+            persona=Persona.REGULAR if loose else Persona.PEDANTIC,
             consequence="each build may run other code",
             advice="name exact versions with --build-constraint or PIP_BUILD_CONSTRAINT where you build",
-            related=tuple((build.span, "is built here") for build in builds[:3]),
+            related=tuple((build.span, "is built here") for build in loose[:3]),
         )

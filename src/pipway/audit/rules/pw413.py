@@ -12,10 +12,12 @@ pre-release of any dependency is enough to break or to attack the install.
 
 Bad
 ---
+    # install.sh
     pip install --pre -r requirements.txt
 
 Good
 ----
+    # install.sh
     pip install --all-releases mypkg -r requirements.txt
 """
 

@@ -11,11 +11,20 @@ Poetry, PDM and pixi can wait; so can a pipway in front of them, for all tools a
 
 Bad
 ---
-    [tool.uv]
-    package = true
+    # pyproject.toml
+    [project]
+    name = "ours"
+    version = "1.0"
+    dependencies = ["flask"]
 
 Good
 ----
+    # pyproject.toml
+    [project]
+    name = "ours"
+    version = "1.0"
+    dependencies = ["flask"]
+
     [tool.uv]
     exclude-newer = "P7D"
 """

@@ -11,11 +11,13 @@ no tool says so. A span of time moves with the calendar.
 
 Bad
 ---
+    # pyproject.toml
     [tool.uv]
     exclude-newer = "2025-01-01"
 
 Good
 ----
+    # pyproject.toml
     [tool.uv]
     exclude-newer = "P7D"
 """

@@ -12,11 +12,13 @@ installed at once.
 
 Bad
 ---
+    # pyproject.toml
     [tool.uv.exclude-newer-package]
     mypkg = "2099-01-01"
 
 Good
 ----
+    # pyproject.toml
     [tool.uv.exclude-newer-package]
     mypkg = "2026-11-03"
 """

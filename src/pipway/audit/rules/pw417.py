@@ -11,12 +11,14 @@ installs them as if no cooldown were set: there it only looks safe.
 
 Bad
 ---
+    # pip.conf
     [global]
     index-url = https://nexus.corp/repository/pypi/simple/
     uploaded-prior-to = P7D
 
 Good
 ----
+    # pip.conf
     [global]
     index-url = https://pipway.corp/simple/
     uploaded-prior-to = P7D

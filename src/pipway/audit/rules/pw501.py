@@ -11,10 +11,12 @@ the build's secrets. It also needs a compiler that does not belong there.
 
 Bad
 ---
+    # Dockerfile
     RUN pip install -r requirements.txt
 
 Good
 ----
+    # Dockerfile
     RUN pip install --only-binary :all: -r requirements.txt
 """
 

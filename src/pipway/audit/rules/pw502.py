@@ -11,10 +11,12 @@ without hashes. Where one project must be compiled, name that one.
 
 Bad
 ---
+    # install.sh
     pip install --no-binary :all: -r requirements.txt
 
 Good
 ----
+    # install.sh
     pip install --no-binary lxml -r requirements.txt
 """
 

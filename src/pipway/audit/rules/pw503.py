@@ -12,10 +12,12 @@ it. The result depends on the machine.
 
 Bad
 ---
+    # install.sh
     pip install --no-build-isolation .
 
 Good
 ----
+    # install.sh
     pip install --build-constraint build-constraints.txt .
 """
 

@@ -11,10 +11,12 @@ cannot take away cleanly. Both have been on their way out since setuptools 58.
 
 Bad
 ---
+    # install.sh
     python setup.py install
 
 Good
 ----
+    # install.sh
     python -m pip install --no-deps .
 """
 

@@ -11,10 +11,12 @@ break, or run other code, some of it as root. A virtual environment costs one co
 
 Bad
 ---
+    # install.sh
     pip install --break-system-packages ruff
 
 Good
 ----
+    # install.sh
     python3 -m venv .venv && .venv/bin/pip install ruff
 """
 

@@ -11,10 +11,12 @@ an image, where everything is root's, only the warning is hidden.
 
 Bad
 ---
+    # install.sh
     sudo pip install httpie
 
 Good
 ----
+    # install.sh
     python3 -m venv ~/.venvs/httpie && ~/.venvs/httpie/bin/pip install httpie
 """
 

@@ -11,11 +11,13 @@ it stops instead. In an image there is nothing to protect, so files for images a
 
 Bad
 ---
+    # .config/pip/pip.conf
     [global]
     index-url = https://nexus.corp/simple/
 
 Good
 ----
+    # .config/pip/pip.conf
     [global]
     require-virtualenv = true
     index-url = https://nexus.corp/simple/

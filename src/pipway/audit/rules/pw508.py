@@ -12,10 +12,12 @@ depends on it.
 
 Bad
 ---
+    # Dockerfile
     RUN pip install --user -e git+https://git.example/org/lib@main#egg=lib
 
 Good
 ----
+    # Dockerfile
     RUN pip install lib==1.4.2
 """
 

@@ -11,14 +11,26 @@ reviews and tools for requirements do not see.
 
 Bad
 ---
-    - uses: actions/setup-python@v6
-      with:
-        pip-install: flask
+    # .github/workflows/ci.yml
+    on: push
+    jobs:
+      test:
+        runs-on: ubuntu-latest
+        steps:
+          - uses: actions/setup-python@v6
+            with:
+              pip-install: flask
 
 Good
 ----
-    - uses: actions/setup-python@v6
-    - run: python -m pip install --require-hashes -r requirements.txt
+    # .github/workflows/ci.yml
+    on: push
+    jobs:
+      test:
+        runs-on: ubuntu-latest
+        steps:
+          - uses: actions/setup-python@v6
+          - run: python -m pip install --require-hashes -r requirements.txt
 """
 
 from __future__ import annotations

@@ -12,11 +12,13 @@ an `ARG`, or a configuration file that is mounted as a secret.
 
 Bad
 ---
+    # Dockerfile
     FROM python:3.13
     ENV PIP_INDEX_URL=https://nexus.corp/simple
 
 Good
 ----
+    # Dockerfile
     FROM python:3.13
     ARG PIP_INDEX_URL=https://nexus.corp/simple
 """

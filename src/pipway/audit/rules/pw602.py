@@ -11,11 +11,13 @@ everything again each time.
 
 Bad
 ---
+    # pip.conf
     [global]
     no-cache-dir = false
 
 Good
 ----
+    # pip.conf
     [global]
     timeout = 60
 """

@@ -11,10 +11,12 @@ keeps it out of the image and still spares the downloads.
 
 Bad
 ---
+    # Dockerfile
     RUN pip install --require-hashes -r requirements.txt
 
 Good
 ----
+    # Dockerfile
     RUN pip install --no-cache-dir --require-hashes -r requirements.txt
 """
 

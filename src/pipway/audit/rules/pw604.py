@@ -11,11 +11,13 @@ certificates. tox 4 does not read `indexserver` at all: what was to come from yo
 
 Bad
 ---
+    # tox.ini
     [testenv]
     install_command = pip install --index-url https://nexus.corp/simple {opts} {packages}
 
 Good
 ----
+    # tox.ini
     [testenv]
     pass_env = PIP_INDEX_URL
 """

@@ -11,11 +11,23 @@ code, and get different results.
 
 Bad
 ---
-    additional_dependencies: [types-requests]
+    # .pre-commit-config.yaml
+    repos:
+      - repo: https://git.example/mirrors-mypy
+        rev: v1.19.0
+        hooks:
+          - id: mypy
+            additional_dependencies: [types-requests]
 
 Good
 ----
-    additional_dependencies: [types-requests==2.32.4.20250913]
+    # .pre-commit-config.yaml
+    repos:
+      - repo: https://git.example/mirrors-mypy
+        rev: v1.19.0
+        hooks:
+          - id: mypy
+            additional_dependencies: [types-requests==2.32.4.20250913]
 """
 
 from __future__ import annotations

@@ -11,11 +11,13 @@ constraint that somebody relies on is not there.
 
 Bad
 ---
+    # Dockerfile
     RUN pip install pip==25.3
     RUN pip install --uploaded-prior-to P7D -r requirements.txt
 
 Good
 ----
+    # Dockerfile
     RUN pip install pip==26.1
     RUN pip install --uploaded-prior-to P7D -r requirements.txt
 """

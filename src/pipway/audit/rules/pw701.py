@@ -10,11 +10,15 @@ What it says, an index of your own or a proxy, holds for nobody: pip asks PyPI, 
 
 Bad
 ---
-    ~/.pip.conf
+    # .pip.conf
+    [global]
+    index-url = https://nexus.corp/simple/
 
 Good
 ----
-    ~/.config/pip/pip.conf
+    # .config/pip/pip.conf
+    [global]
+    index-url = https://nexus.corp/simple/
 """
 
 from __future__ import annotations

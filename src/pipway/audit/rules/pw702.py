@@ -12,12 +12,14 @@ the index of your own that it names.
 
 Bad
 ---
+    # pip.conf
     [global]
     trusted-host = a.corp
     b.corp
 
 Good
 ----
+    # pip.conf
     [global]
     trusted-host = a.corp
         b.corp

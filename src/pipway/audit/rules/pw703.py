@@ -10,11 +10,13 @@ pip passes over it without a word. What somebody wanted to say does not hold. `_
 
 Bad
 ---
+    # pip.conf
     [global]
     timeouts = 20
 
 Good
 ----
+    # pip.conf
     [global]
     timeout = 20
 """

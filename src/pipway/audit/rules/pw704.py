@@ -12,11 +12,13 @@ reach the environments in which pip builds: any sdist that needs something to bu
 
 Bad
 ---
+    # pip.conf
     [global]
     require-hashes = true
 
 Good
 ----
+    # install.sh
     pip install --require-hashes -r requirements.txt
 """
 

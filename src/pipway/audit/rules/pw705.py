@@ -12,11 +12,13 @@ works.
 
 Bad
 ---
+    # pip.conf
     [global]
     index-url = https://nexus.corp/repository/pypi
 
 Good
 ----
+    # pip.conf
     [global]
     index-url = https://nexus.corp/repository/pypi/simple/
 """

@@ -15,14 +15,19 @@ Bad
     # pip.conf
     [global]
     index-url = https://nexus.corp/simple
+
     # requirements.txt
     --index-url https://mirror.corp/simple
+    flask==3.0.3
 
 Good
 ----
     # pip.conf
     [global]
     index-url = https://nexus.corp/simple
+
+    # requirements.txt
+    flask==3.0.3
 """
 
 from __future__ import annotations

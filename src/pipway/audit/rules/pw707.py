@@ -12,10 +12,12 @@ inside knows. What follows are trusted hosts and switched-off checks, until it w
 
 Bad
 ---
+    # .env
     NO_PROXY=*.corp
 
 Good
 ----
+    # .env
     NO_PROXY=.corp
 """
 

@@ -11,10 +11,12 @@ user, as an image's own one, asks PyPI.
 
 Bad
 ---
+    # install.sh
     pip config set global.index-url https://nexus.corp/simple
 
 Good
 ----
+    # install.sh
     pip config --global set global.index-url https://nexus.corp/simple
 """
 

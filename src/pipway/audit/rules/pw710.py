@@ -10,10 +10,12 @@ pip then reads no file at all, also not the one that names your own index or its
 
 Bad
 ---
+    # install.sh
     export PIP_CONFIG_FILE=/dev/null
 
 Good
 ----
+    # install.sh
     export PIP_CONFIG_FILE=/etc/pip.conf
 """
 

@@ -12,11 +12,33 @@ thousands of generated lines has their code on every machine: lock file injectio
 
 Bad
 ---
-    { url = "https://files.evil.example/flask-3.0.3-py3-none-any.whl", hash = "sha256:…" }
+    # pyproject.toml
+    [tool.pipway.audit]
+    hosts = ["index.example", "files.example"]
+
+    # uv.lock
+    [[package]]
+    name = "flask"
+    version = "3.0.3"
+    source = { registry = "https://index.example/simple" }
+    wheels = [
+      { url = "https://files.evil.example/flask-3.0.3-py3-none-any.whl", hash = "sha256:58cd…" },
+    ]
 
 Good
 ----
-    { url = "https://files.example/flask-3.0.3-py3-none-any.whl", hash = "sha256:…" }
+    # pyproject.toml
+    [tool.pipway.audit]
+    hosts = ["index.example", "files.example"]
+
+    # uv.lock
+    [[package]]
+    name = "flask"
+    version = "3.0.3"
+    source = { registry = "https://index.example/simple" }
+    wheels = [
+      { url = "https://files.example/flask-3.0.3-py3-none-any.whl", hash = "sha256:58cd…" },
+    ]
 """
 
 from __future__ import annotations
@@ -79,9 +101,9 @@ def _is_odd(count: Counter[str], name: str) -> bool:
 
 
 def _serves_public(name: str, group: _Group, usual: Mapping[_Group, str], organisation: Organisation) -> bool:
-    """Files of an index that is allowed, at the host that has nearly all of them."""
+    """Files of PyPI, where it is allowed, at the host that has nearly all of them: PyPI's files have a host apart."""
     index = host(group[1] or default_index())
-    return index in organisation.hosts and usual.get(group) == name
+    return is_public(index) and index in organisation.hosts and usual.get(group) == name
 
 
 def _found(locked: Locked, name: str, why: str, *, sure: bool = True) -> Found:

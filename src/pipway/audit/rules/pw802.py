@@ -11,11 +11,25 @@ there is one, and the tool may be asked to lock again by the same way.
 
 Bad
 ---
-    { url = "http://nexus.corp/packages/flask-3.0.3-py3-none-any.whl", hash = "sha256:…" }
+    # uv.lock
+    [[package]]
+    name = "flask"
+    version = "3.0.3"
+    source = { registry = "https://nexus.corp/simple" }
+    wheels = [
+      { url = "http://nexus.corp/packages/flask-3.0.3-py3-none-any.whl", hash = "sha256:58cd…" },
+    ]
 
 Good
 ----
-    { url = "https://nexus.corp/packages/flask-3.0.3-py3-none-any.whl", hash = "sha256:…" }
+    # uv.lock
+    [[package]]
+    name = "flask"
+    version = "3.0.3"
+    source = { registry = "https://nexus.corp/simple" }
+    wheels = [
+      { url = "https://nexus.corp/packages/flask-3.0.3-py3-none-any.whl", hash = "sha256:58cd…" },
+    ]
 """
 
 from __future__ import annotations

@@ -11,11 +11,25 @@ it is installed. Mostly the index gave no hash when the lock was written.
 
 Bad
 ---
-    { url = "https://files.example/flask-3.0.3-py3-none-any.whl" }
+    # uv.lock
+    [[package]]
+    name = "flask"
+    version = "3.0.3"
+    source = { registry = "https://index.example/simple" }
+    wheels = [
+      { url = "https://files.example/flask-3.0.3-py3-none-any.whl" },
+    ]
 
 Good
 ----
-    { url = "https://files.example/flask-3.0.3-py3-none-any.whl", hash = "sha256:…" }
+    # uv.lock
+    [[package]]
+    name = "flask"
+    version = "3.0.3"
+    source = { registry = "https://index.example/simple" }
+    wheels = [
+      { url = "https://files.example/flask-3.0.3-py3-none-any.whl", hash = "sha256:58cd…" },
+    ]
 """
 
 from __future__ import annotations

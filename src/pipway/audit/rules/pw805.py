@@ -12,15 +12,35 @@ records does not count for them.
 
 Bad
 ---
+    # pyproject.toml
     [[tool.uv.index]]
     url = "https://pipway.corp/simple/"
     default = true
 
-    # uv.lock: url = "https://files.example/…"
+    # uv.lock
+    [[package]]
+    name = "flask"
+    version = "3.0.3"
+    source = { registry = "https://index.example/simple" }
+    wheels = [
+      { url = "https://files.example/flask-3.0.3-py3-none-any.whl", hash = "sha256:58cd…" },
+    ]
 
 Good
 ----
-    # uv.lock, written again: url = "https://pipway.corp/files/…"
+    # pyproject.toml
+    [[tool.uv.index]]
+    url = "https://pipway.corp/simple/"
+    default = true
+
+    # uv.lock
+    [[package]]
+    name = "flask"
+    version = "3.0.3"
+    source = { registry = "https://pipway.corp/simple/" }
+    wheels = [
+      { url = "https://pipway.corp/files/flask-3.0.3-py3-none-any.whl", hash = "sha256:58cd…" },
+    ]
 """
 
 from __future__ import annotations

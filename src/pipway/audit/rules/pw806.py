@@ -11,11 +11,25 @@ login. uv never writes them; other tools write what the index was called with.
 
 Bad
 ---
-    index = "https://svc:hunter2@nexus.corp/simple"
+    # uv.lock
+    [[package]]
+    name = "flask"
+    version = "3.0.3"
+    source = { registry = "https://svc:hunter2@nexus.corp/simple" }
+    wheels = [
+      { url = "https://nexus.corp/packages/flask-3.0.3-py3-none-any.whl", hash = "sha256:58cd…" },
+    ]
 
 Good
 ----
-    index = "https://nexus.corp/simple"
+    # uv.lock
+    [[package]]
+    name = "flask"
+    version = "3.0.3"
+    source = { registry = "https://nexus.corp/simple" }
+    wheels = [
+      { url = "https://nexus.corp/packages/flask-3.0.3-py3-none-any.whl", hash = "sha256:58cd…" },
+    ]
 """
 
 from __future__ import annotations

@@ -12,11 +12,13 @@ name from then on.
 
 Bad
 ---
+    # .pypirc
     [corp]
     repository = http://nexus.corp/repository/pypi/
 
 Good
 ----
+    # .pypirc
     [corp]
     repository = https://nexus.corp/repository/pypi/
 """

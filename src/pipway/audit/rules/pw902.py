@@ -12,13 +12,27 @@ repository and workflow.
 
 Bad
 ---
-    - uses: pypa/gh-action-pypi-publish@release/v1
-      with:
-        password: ${{ secrets.PYPI_TOKEN }}
+    # .github/workflows/release.yml
+    on: push
+    jobs:
+      release:
+        runs-on: ubuntu-latest
+        steps:
+          - uses: pypa/gh-action-pypi-publish@release/v1
+            with:
+              password: ${{ secrets.PYPI_TOKEN }}
 
 Good
 ----
-    - uses: pypa/gh-action-pypi-publish@release/v1
+    # .github/workflows/release.yml
+    on: push
+    jobs:
+      release:
+        runs-on: ubuntu-latest
+        permissions:
+          id-token: write
+        steps:
+          - uses: pypa/gh-action-pypi-publish@release/v1
 """
 
 from __future__ import annotations

@@ -12,14 +12,32 @@ such a classifier.
 
 Bad
 ---
+    # pyproject.toml
     [project]
     name = "corp-billing"
+    version = "1.0"
+
+    [build-system]
+    requires = ["hatchling"]
+    build-backend = "hatchling.build"
+
+    [tool.pipway.audit]
+    owned = ["corp-billing"]
 
 Good
 ----
+    # pyproject.toml
     [project]
     name = "corp-billing"
+    version = "1.0"
     classifiers = ["Private :: Do Not Upload"]
+
+    [build-system]
+    requires = ["hatchling"]
+    build-backend = "hatchling.build"
+
+    [tool.pipway.audit]
+    owned = ["corp-billing"]
 """
 
 from __future__ import annotations

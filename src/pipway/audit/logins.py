@@ -13,7 +13,7 @@ from pipway.audit.facts import Span
 _USERINFO = re.compile(r"^\s*[A-Za-z][A-Za-z0-9+.-]*://([^\s/?#\"'<>]*)@")
 #: where a program, a CI or a person puts a value in: ${X}, $X, %X%, {{ x }}, $(x), <x>, ***
 FILLED = re.compile(
-    r"\$\{[^}]{0,200}\}|\$\([^)]{0,200}\)|\$[A-Za-z_]\w*|%[A-Za-z_]\w*%|\{\{[^}]{0,200}\}\}|<[^>]{0,200}>|\*{3,}|"
+    r"\$?\{\{[^}]{0,200}\}\}|\$\{[^}]{0,200}\}|\$\([^)]{0,200}\)|\$[A-Za-z_]\w*|%[A-Za-z_]\w*%|<[^>]{0,200}>|\*{3,}|"
     r"\{[A-Za-z_]\w*\}"
 )
 #: tokens that stand alone, in the place of a user: GitHub's, GitLab's, PyPI's, and what is as long

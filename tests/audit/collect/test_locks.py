@@ -262,7 +262,7 @@ packages:
         ("a", "1", "registry", "https://files.example/a-1-py3-none-any.whl", 1),
         ("own", "", "path", "./", 0),
     ]
-    assert (found[0].index, found[1].index) == ("", "https://index.example/simple")
+    assert [each.index for each in found[:2]] == ["https://conda.example/forge", "https://index.example/simple"]
 
 
 def test_thousands_of_packages_take_no_time() -> None:

@@ -7,11 +7,12 @@ calls them. Spans are exact; an option out of a variable stands where the variab
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 from pipway.audit.collect import programs, shell
+from pipway.audit.collect.programs import Program
 from pipway.audit.collect.requirement_lines import required
 from pipway.audit.collect.shell import Scene, Script
 from pipway.audit.collect.text import Text
@@ -69,6 +70,14 @@ _INSTALLING: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 _FIRST_ONLY = frozenset({("uv", "tool run"), ("uvx", ""), ("pipx", "run"), ("pipx", "install"), ("uv", "tool install")})
+#: tool → verbs that run a program, with all that stands behind it
+_RUNNING: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "uv": frozenset({"run", "tool run"}),
+        "uvx": frozenset({""}),
+        **dict.fromkeys(("pipx", "poetry", "pdm", "pipenv", "hatch", "conda", "pixi"), frozenset({"run", "exec"})),
+    }
+)
 _REQUIREMENT_OPTIONS = frozenset({"editable", "with", "from", "with-editable", "spec", "package-name"})
 _TRUE = "true"
 
@@ -115,7 +124,7 @@ def of_command(command: Command) -> Iterator[Fact]:
     table = TABLES.get(program.tool)
     if table is None:
         return
-    given, arguments = table.read(command.words, program.arguments)
+    given, arguments = table.read(_own(command.words, program), program.arguments)
     for option in given:
         yield from _option(command, program.tool, option)
     verb = program.verb
@@ -126,6 +135,15 @@ def of_command(command: Command) -> Iterator[Fact]:
         yield from _settings(command, program.tool, verb, rest, given)
     elif program.tool == "uvx" or verb in _INSTALLING.get(program.tool, ()) or "" in _INSTALLING.get(program.tool, ()):
         yield from _requirements(command, program.tool, verb, rest)
+
+
+def _own(words: Sequence[Word], program: Program) -> Sequence[Word]:
+    """Without what is told to the program that it runs: `uv run tox -e typing`."""
+    if program.verb not in _RUNNING.get(program.tool, ()):
+        return words
+    own = len(program.verb.split()) + 1
+    last = [*TABLES[program.tool].positions(words, program.arguments, own)]
+    return words[: last[-1] + 1] if len(last) == own else words
 
 
 def _behind(arguments: list[Word], verb: str) -> list[Word]:
@@ -140,7 +158,7 @@ def _option(command: Command, tool: str, given: Given) -> Iterator[Fact]:
     value = _TRUE if given.value is None else given.value
     if name in _REQUIREMENT_OPTIONS:
         if given.value and (known := _requirement(command, given.value_word, given.value, value_span or span)):
-            yield replace(known, editable="editable" in name)
+            yield _editable(known) if "editable" in name else known
         return
     yield Option(tool_name, name, value, span, value_span, "command", given.written, "", "command line", command)
     if name == "pip-args" and given.value:
@@ -154,6 +172,13 @@ def _option(command: Command, tool: str, given: Given) -> Iterator[Fact]:
         label, url = named.groups()
         url_span = value_span and replace(value_span, start=value_span.start + len(label) + 1)
     yield Index(tool_name, url, role, span, url_span, label, via="command", command=command, key=given.written)
+
+
+def _editable(known: Required) -> Required:
+    """What has no scheme is a folder: `-e server`."""
+    if known.url:
+        return replace(known, editable=True)
+    return replace(known, name="", specifier="", url=known.text, editable=True)
 
 
 def _places(given: Given) -> tuple[Span, Span | None]:

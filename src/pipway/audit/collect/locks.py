@@ -11,6 +11,7 @@ from typing import Any
 
 from pipway.audit.collect import toml_locks
 from pipway.audit.facts import Fact, Locked, Note, Source, Span
+from pipway.audit.hosts import host
 from pipway.audit.walk import Tree
 
 KIND = "lock"
@@ -20,6 +21,7 @@ _NAMES = frozenset({"uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.
 _PIXI_PACKAGE = re.compile(r"^(?:-| {2}-) (?:kind: )?(conda|pypi)(?:: (\S+))?[^\n]*$", re.MULTILINE)
 _PIXI_KEY = re.compile(r"^[ -]+(name|version|sha256|md5|url|path): ['\"]?([^\s'\"]+)", re.MULTILINE)
 _PIXI_INDEX = re.compile(r"^ +indexes:\n((?: *- \S+\n)+)", re.MULTILINE)
+_PIXI_DIRECT = re.compile(r"(?:direct|(git))\+")
 _NEAR = 20_000  # characters within which a value stands behind its key
 _MISSES = 100  # names written in a way that is not looked for
 _GIT = ("git", "hg", "svn", "bzr")
@@ -104,13 +106,9 @@ def _pixi(source: Source) -> Iterator[Fact]:
     top = re.search(r"^packages:", text, re.MULTILINE)
     if top is None:
         return
-    index, index_span = "", None
-    listed = _PIXI_INDEX.search(text, 0, top.start())
-    if listed is not None:
-        place = text.index("- ", listed.start(1)) + 2
-        index = text[place : text.index("\n", place)].strip()
-        index_span = Span(source, place, place + len(index))
+    indexes = _indexes(source, top.start())
     found = [*_PIXI_PACKAGE.finditer(text, top.end())]
+    found = [each for each in found if _depth(each) == _depth(found[0])]  # deeper ones tell what those were built with
     for match, after in zip_longest(found, found[1:]):
         end = after.start() if after is not None else len(text)
         said = {key[1]: key for key in reversed([*_PIXI_KEY.finditer(text, match.end(), end)])}
@@ -118,10 +116,12 @@ def _pixi(source: Source) -> Iterator[Fact]:
         if not url and "url" in said:
             url, span = said["url"][2], Span(source, said["url"].start(2), said["url"].end(2))
         hashes = tuple(f"{kind}:{said[kind][2]}" for kind in ("sha256", "md5") if kind in said)
-        name = said["name"][2] if "name" in said else url.rpartition("/")[2].split("-")[0]
+        name = said["name"][2] if "name" in said else _named(url, match[1])
         version = said["version"][2] if "version" in said else ""
-        found_in = (index, index_span) if match[1] == "pypi" else ("", None)
-        kind = "git" if url.startswith("git+") else "registry" if "://" in url else "path"
+        found_in = _index_of(url, indexes) if match[1] == "pypi" else (url.rsplit("/", 2)[0], None)
+        kind = "registry" if "://" in url else "path"
+        if match[1] == "pypi" and (direct := _PIXI_DIRECT.match(url)) is not None:
+            kind = "git" if direct[1] == "git" else "url"
         yield Locked(
             "pixi.lock",
             name,
@@ -134,3 +134,29 @@ def _pixi(source: Source) -> Iterator[Fact]:
             kind,
             index_span=found_in[1],
         )
+
+
+def _depth(entry: re.Match[str]) -> int:
+    return entry[0].index("-")
+
+
+def _named(url: str, kind: str) -> str:
+    """The project of a file: conda's end with version and build, wheels begin with a name that has no hyphen."""
+    file = url.rpartition("/")[2]
+    return file.rsplit("-", 2)[0] if kind == "conda" else file.split("-")[0]
+
+
+def _indexes(source: Source, end: int) -> list[tuple[str, Span]]:
+    """The indexes of all environments, once each."""
+    found: dict[str, Span] = {}
+    for listed in _PIXI_INDEX.finditer(source.text, 0, end):
+        for each in re.finditer(r"- (\S+)", source.text[listed.start(1) : listed.end(1)]):
+            start, stop = (listed.start(1) + place for place in each.span(1))
+            found.setdefault(each[1], Span(source, start, stop))
+    return list(found.items())
+
+
+def _index_of(url: str, indexes: list[tuple[str, Span]]) -> tuple[str, Span | None]:
+    """The index at the file's own host, else the first: pixi does not say which it was."""
+    same = [each for each in indexes if host(each[0]) == host(url)]
+    return (*same, *indexes, ("", None))[0]

@@ -21,7 +21,7 @@ _ENTRY = re.compile(r"\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)?\}|\{[^{}]{0,4000}(?:\{
 _PAIR = re.compile(r"""["']?([A-Za-z0-9_-]+)["']?[ \t]*=[ \t]*(?:"((?:[^"\\\n]|\\.)*)"|'([^'\n]*)'|(true|false))""")
 #: as uv, Poetry and PDM write a file; the general way takes three times as long
 _USUAL = re.compile(
-    r'\{ ?(?:url = "([^"\\\n]*)"|file = "[^"\\\n]*"), hash = "([^"\\\n]*)"'
+    r'\{ ?(?:url = "([^"\\\n]*)"|file = "([^"\\\n]*)"), hash = "([^"\\\n]*)"'
     r'(?:, (?:size = \d+|upload-time = "[^"\\\n]*"))* ?\}'
 )
 _UV_SOURCE = re.compile(r'\nsource = \{ (registry|git|url|path|directory|editable|virtual) = "([^"\n]*)"')
@@ -30,6 +30,8 @@ _PART = re.compile(
     r"\n\[+[ \t]*packages[ \t]*\.[ \t]*(wheels|sdist|archive|vcs|directory|attestation-identities)[ \t]*\]+"
 )
 _PART_HASHES = re.compile(r"\n\[+[ \t]*packages\.[a-z-]+\.hashes[ \t]*\]+")
+#: how others that format TOML write Poetry's files
+_FILE_TABLE = re.compile(r"\n\[\[package\.files\]\]\n((?:[a-z][^\n]*\n)+)")
 _FILES_OF = re.compile(r"""^["']?([A-Za-z0-9._-]+)(?:\[[^\]\n]*\])?(?: [^"'\s]*)?["']?[ \t]*=[ \t]*\[""", re.MULTILINE)
 _STRING = re.compile(r"""\"((?:[^\"\\\n]|\\.)*)\"|'([^'\n]*)'""")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://")
@@ -58,11 +60,28 @@ class _Package:
     index_span: Span | None = None
 
     def locked(
-        self, form: str, span: Span, url: str, url_span: Span | None, hashes: tuple[str, ...], kind: str
+        self,
+        form: str,
+        span: Span,
+        url: str,
+        url_span: Span | None,
+        hashes: tuple[str, ...],
+        kind: str,
+        filename: str = "",
     ) -> Locked:
         """One of its files."""
         return Locked(
-            form, self.name, self.version, span, url, url_span, self.index, hashes, kind, index_span=self.index_span
+            form,
+            self.name,
+            self.version,
+            span,
+            url,
+            url_span,
+            self.index,
+            hashes,
+            kind,
+            self.index_span,
+            filename,
         )
 
 
@@ -144,6 +163,11 @@ def _facts(source: Source, package: _Package, form: str, files: Mapping[str, lis
         if entry is not None:
             some = True
             yield entry
+    for match in _FILE_TABLE.finditer(source.text, package.start, package.end):
+        entry = _file(source, package, form, match.start(1), match.end(1))
+        if entry is not None:
+            some = True
+            yield entry
     if form == "pylock.toml":
         for fact in _parts(source, package, form):
             some = some or isinstance(fact, Locked)
@@ -166,8 +190,9 @@ def _file(source: Source, package: _Package, form: str, start: int, end: int) ->
     usual = _USUAL.match(source.text, start, end)
     if usual is not None:
         url_span = Span(source, usual.start(1), usual.end(1)) if usual[1] is not None else None
-        return package.locked(form, Span(source, start, end), usual[1] or "", url_span, (usual[2],), package.kind)
-    url, url_span, path = "", None, False
+        span = Span(source, start, end)
+        return package.locked(form, span, usual[1] or "", url_span, (usual[3],), package.kind, usual[2] or "")
+    url, url_span, path, filename = "", None, False, ""
     hashes: list[str] = []
     is_file = False
     for match in _PAIR.finditer(source.text, start, end):
@@ -183,7 +208,8 @@ def _file(source: Source, package: _Package, form: str, start: int, end: int) ->
             hashes.append(f"{key}:{match[2] or match[3] or ''}")
         elif key in ("file", "path"):
             path = True
-        elif key in ("registry", "git", "editable", "virtual"):
+            filename = _decoded(match[match.lastindex or 2]) if key == "file" else filename
+        elif key in ("registry", "git", "editable", "virtual") and form != "pylock.toml":
             return None
     if not is_file and not (path and (hashes or form != "uv.lock")):
         return None
@@ -192,7 +218,7 @@ def _file(source: Source, package: _Package, form: str, start: int, end: int) ->
     kind = _KINDS.get(inline[1], package.kind) if inline is not None else package.kind
     if kind == "git" and (commit := _COMMIT.search(source.text, start, end)) is not None:
         url += f"@{commit[1]}"
-    return package.locked(form, span, url, url_span, tuple(hashes), kind)
+    return package.locked(form, span, url, url_span, tuple(hashes), kind, filename)
 
 
 def _parts(source: Source, package: _Package, form: str) -> Iterator[Fact]:

@@ -145,7 +145,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
         "uvx": _table(
             "index index-url extra-index-url default-index find-links index-strategy allow-insecure-host from with "
             "with-requirements with-editable python constraints overrides exclude-newer keyring-provider cache-dir "
-            "prerelease resolution config-file project directory color link-mode env-file",
+            "prerelease resolution config-file project directory color link-mode env-file generate-shell-completion",
             "p=python i=index-url f=find-links w=with c=constraints",
         ),
         "pipx": _table(

@@ -25,12 +25,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
-from pipway.audit.facts import Index, Note, Option, Project, Span
+from pipway.audit.facts import Index, Note, Option, Project, Span, Where
 from pipway.audit.logins import holds_secret, is_filled_in
 from pipway.findings import Severity
 
 RULE = Rule("PW303", "readable-secret", "Secret file readable by others", Severity.HIGH)
 
+_OWN = frozenset({Where.REPOSITORY, Where.MACHINE})  # what builds an image or runs in a CI is no file of one's own
 _SECRETS = frozenset({"password", "token"})
 
 
@@ -39,7 +40,13 @@ def check(project: Project) -> Iterator[Found]:
     seen: set[str] = set()
     for span in _secrets(project):
         source = span.source
-        if source.path in seen or source.tracked or source.mode is None or not source.mode & 0o077:
+        if (
+            source.where not in _OWN
+            or source.path in seen
+            or source.tracked
+            or source.mode is None
+            or not source.mode & 0o077
+        ):
             continue
         seen.add(source.path)
         yield Found(

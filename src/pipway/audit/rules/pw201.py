@@ -72,10 +72,17 @@ def check(project: Project) -> Iterator[Found]:
 
 
 def _together(one: Index, other: Index) -> bool:
-    """Of one command, or of one file outside of commands."""
+    """Of one command, or of one file outside of commands; what commands write into pip's configuration meets there."""
+    if _keeps(one) and _keeps(other):
+        return one.span.source.path == other.span.source.path
     if one.command is not None or other.command is not None:
         return one.command is other.command
     return one.span.source.path == other.span.source.path
+
+
+def _keeps(index: Index) -> bool:
+    """`pip config set`: it holds for the commands that follow."""
+    return index.command is not None and index.command.tool == "pip" and index.command.verb.startswith("config")
 
 
 def _severity(first: str, extra: str, organisation: Organisation) -> Severity:

@@ -2,7 +2,8 @@
 
 What
 ----
-An image or a CI job installs from a requirements file, and neither the command nor the file asks for hashes.
+An image or a CI job installs from a requirements file, and neither the command nor the file asks for hashes. Or a
+command line has `--hash`, an option that pip knows only in files.
 
 Why
 ---
@@ -44,6 +45,9 @@ def check(project: Project) -> Iterator[Found]:
     options = told(project)
     hashed, paths = _hashed(project), surroundings(project, "require-hashes")
     for command in installs(project):
+        for option in options.get(id(command), ()):
+            if option.name == "hash":
+                yield _no_such_option(option)
         if command.where not in DEPLOYED or is_open(command) or says(command, options, "require-hashes"):
             continue
         if surrounded(command, paths):
@@ -54,6 +58,15 @@ def check(project: Project) -> Iterator[Found]:
             known = _state(hashed, option)
             if known is None or known is False:
                 yield _found(option, known=known is not None)
+
+
+def _no_such_option(option: Option) -> Found:
+    return Found(
+        option.span,
+        "hashes of a command line: there is no such option",
+        consequence="pip stops with “no such option: --hash”",
+        advice="write the requirement and its --hash into a file, and install with --require-hashes -r",
+    )
 
 
 def _found(option: Option, *, known: bool) -> Found:

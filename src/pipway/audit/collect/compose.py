@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from ruamel.yaml.nodes import Node, ScalarNode, SequenceNode
+from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from pipway.audit.collect import commands, programs, shell
 from pipway.audit.collect import yaml_nodes as yaml

@@ -6,19 +6,16 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from pipway.audit.collect import yaml_nodes as yaml
 from pipway.audit.collect.requirement_lines import Line
 from pipway.audit.collect.requirements import of_line
-from pipway.audit.facts import Fact, Index, Note, Option, Source, Span
+from pipway.audit.facts import Fact, Index, Option, Source, Span
 from pipway.audit.walk import Tree
 
 KIND = "conda"
 
-LARGEST = 1 << 18  #: characters; a YAML parser in Python is slow
-_DEEPEST = 100
 _MOST = 5000  # elements
 _ENVIRONMENT = re.compile(r"(?:^|[-_.])(?:environment|env|conda)(?:[-_.].*)?\.ya?ml", re.IGNORECASE)
 _DEPENDENCIES = re.compile(r"^dependencies:", re.MULTILINE)
@@ -39,36 +36,13 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     """What the file says."""
     if not _is_condarc(PurePosixPath(source.path)) and not _DEPENDENCIES.search(source.text):
         return
-    try:
-        root = _composed(source.text)
-    except _Unreadable as error:
-        yield Note("unreadable", Span(source, error.offset, error.offset), error.reason, {"format": "YAML"})
-        return
-    pairs = _pairs(root)
+    documents, notes = yaml.documents(source)
+    yield from notes
+    pairs = _pairs(documents[0] if documents else None)
     if any(key.value == "dependencies" for key, _ in pairs):
         yield from _environment(source, pairs)
     else:
         yield from _condarc(source, pairs)
-
-
-class _Unreadable(Exception):
-    def __init__(self, reason: str, offset: int = 0) -> None:
-        super().__init__(reason)
-        self.reason, self.offset = reason, offset
-
-
-def _composed(text: str) -> Node | None:
-    if len(text) > LARGEST:
-        raise _Unreadable("it is too large")
-    if text.count("[") + text.count("{") > _MOST:
-        raise _Unreadable("it is nested too deeply")
-    try:
-        return YAML(typ="safe", pure=True).compose(text)  # type: ignore[no-any-return]
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise _Unreadable("it is no YAML", min(mark.index, len(text)) if mark else 0) from None
-    except (YAMLError, ValueError, RecursionError, AttributeError, IndexError, TypeError, AssertionError):
-        raise _Unreadable("it is no YAML") from None
 
 
 def _pairs(node: Node | None) -> list[tuple[ScalarNode, Node]]:
@@ -88,7 +62,9 @@ def _scalars(node: Node) -> list[ScalarNode]:
 def _inner(source: Source, node: ScalarNode) -> Span:
     """Without its quotes, where it stands as it is."""
     start, end = node.start_mark.index, node.end_mark.index
-    if source.text[start + 1 : end - 1] == node.value:
+    if node.style in ("|", ">"):
+        return Span(source, start, end)
+    if end > start + 1 and source.text[start + 1 : end - 1] == node.value:
         return Span(source, start + 1, end - 1)
     written = source.text[start:end]
     return Span(source, start, start + len(node.value)) if written.startswith(node.value) else Span(source, start, end)

@@ -5,12 +5,12 @@ Collectors of CI files, compose and pre-commit use it. Nothing is constructed; w
 
 from __future__ import annotations
 
-import warnings
+import re
 from collections.abc import Iterator
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+import yaml
+from yaml.composer import ComposerError
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pipway.audit.collect.commands import of_set
 from pipway.audit.collect.text import Text, aligned
@@ -20,6 +20,31 @@ from pipway.audit.facts import Fact, Note, Source, Span, Variable
 LARGEST = 1 << 20  #: characters
 MOST = 20_000  #: nodes that are visited: aliases of aliases grow without bounds
 DEEPEST = 60
+_NODES = 50_000  # of one file
+_NESTED = 100  # the parser in C has no bound of its own, and a stack that ends
+_ANCHOR = re.compile(r"&[^\s,\[\]{}]+")
+_ANCHORS = 20  # that stand for two nodes: rare, and each costs another reading
+
+
+class _TooMuch(yaml.YAMLError):
+    """It has more nodes than anybody writes, or they are in each other too deeply."""
+
+
+class _Loader(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc] # in C, where PyYAML has that
+    """Nodes without types: every scalar is text. Counts them while they come."""
+
+    depth = nodes = 0
+
+    def descend_resolver(self, current_node: Node | None, current_index: object) -> None:
+        """Called before each node."""
+        self.depth += 1
+        self.nodes += 1
+        if self.depth > _NESTED or self.nodes > _NODES:
+            raise _TooMuch("it is too large" if self.nodes > _NODES else "it is nested too deeply")
+
+    def ascend_resolver(self) -> None:
+        """Called behind each node."""
+        self.depth -= 1
 
 
 def documents(source: Source) -> tuple[list[Node], list[Note]]:
@@ -28,22 +53,27 @@ def documents(source: Source) -> tuple[list[Node], list[Note]]:
     if len(text) > LARGEST:
         return [], [Note("unreadable", Span(source, 0, 0), "it is too large")]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return [node for node in YAML(typ="safe", pure=True).compose_all(text) if node is not None], []
-    except (
-        YAMLError,
-        ValueError,
-        RecursionError,
-        AttributeError,
-        TypeError,
-        IndexError,
-        KeyError,
-        AssertionError,
-    ) as error:
+        return _composed(text), []
+    except _TooMuch as error:
+        return [], [Note("unreadable", Span(source, 0, 0), str(error))]
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
-        place = min(len(text), getattr(mark, "index", 0) or 0)
+        place = min(len(text), mark.index if mark is not None else 0)
         return [], [Note("unreadable", Span(source, place, place), "it is not YAML")]
+
+
+def _composed(text: str) -> list[Node]:
+    if text.startswith("\ufeff"):  # the parser does not count it
+        text = "\n" + text[1:]
+    for _ in range(_ANCHORS):
+        try:
+            return list(yaml.compose_all(text, Loader=_Loader))
+        except ComposerError as error:  # YAML lets an anchor stand for another node further down, PyYAML does not
+            name = _ANCHOR.match(text, error.problem_mark.index) if error.problem_mark is not None else None
+            if name is None or "duplicate" not in str(error.context):
+                raise
+            text = text[: name.start()] + " " * len(name[0]) + text[name.end() :]
+    raise _TooMuch("too many of its anchors stand for two nodes")
 
 
 def pairs(node: Node | None) -> Iterator[tuple[str, Node, Node]]:
@@ -54,7 +84,7 @@ def pairs(node: Node | None) -> Iterator[tuple[str, Node, Node]]:
     for key, value in node.value:
         if not isinstance(key, ScalarNode):
             continue
-        if key.value == "<<" and key.style is None:
+        if key.value == "<<" and not key.style:
             merged += value.value if isinstance(value, SequenceNode) else [value]
         else:
             yield key.value, key, value

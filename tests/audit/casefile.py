@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from tests.audit.canned import answered, split
+
 from pipway.audit.base import Persona
 from pipway.audit.configuration import Configuration
 from pipway.audit.facts import Organisation, Project
@@ -81,11 +83,13 @@ def read(path: Path) -> Case:
 
 
 def lay(case: Case, root: Path) -> Project:
-    """The files on disk, and what the audit collects of them."""
-    for name, text in case.files.items():
+    """The files on disk, and what the audit collects of them; those called pipway/… are what a server answers."""
+    files, answers = split(case.files)
+    for name, text in files.items():
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8", newline="")
         file.chmod(case.modes.get(name, 0o644))
     tree = Tree(root, known=frozenset(case.tracked))
-    return collect(tree, configuration=Configuration(organisation=Organisation(**case.organisation)), today=case.today)
+    said = Configuration(organisation=Organisation(**case.organisation))
+    return answered(collect(tree, configuration=said, today=case.today), answers)

@@ -1,6 +1,7 @@
 """What the rules' documentation shows: the bad example is found by its rule, the good one is not, pedantic or not.
 
-An example is one or several files, each after a line `# NAME` of its own; `<PyPI>` in it stands for PyPI's host.
+An example is one or several files, each after a line `# NAME` of its own; `<PyPI>` in it stands for PyPI's host, and
+files called pipway/… are what a server answers.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.audit.canned import answered, split
 from tests.audit.casefile import PUBLIC
 from tests.servers.certificates import issue
 
@@ -39,7 +41,7 @@ def lay(example: str, root: Path) -> None:
         (root / listed[2]).write_text("machine nexus.corp login svc password hunter2\n")
         (root / listed[2]).chmod(mode(listed[1]))
         return
-    for name, text in files(example).items():
+    for name, text in split(files(example))[0].items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     for name in re.findall(r"(?m)^cert = ([\w-]+\.pem)$", example):
@@ -58,6 +60,7 @@ def found(example: str, root: Path) -> set[str]:
     lay(example, root)
     said = configuration.found(root)
     project = collect(Tree(root), configuration=said, today=TODAY.date())
+    project = answered(project, split(files(example))[1] if NAME.match(example) else {})
     return {each.rule.id for each in check(project, rules(), persona=Persona.PEDANTIC, configuration=said).results}
 
 

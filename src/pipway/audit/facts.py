@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TypeVar
 
+from pipway.audit.answers import Answers
 from pipway.findings import Place
 
 
@@ -172,6 +173,7 @@ class Locked:
     hashes: tuple[str, ...] = ()  #: "sha256:…"
     kind: str = "registry"  #: registry, url, git, path, editable, workspace
     index_span: Span | None = None
+    filename: str = ""  #: where the lock names the file and has no URL of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,16 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """A piece of a file within which variables hold; what stands in none holds in the whole file."""
+
+    kind: str  #: stage, job, step, service, section
+    span: Span
+    name: str = ""
+    base: str = ""  #: the scope of the same file and kind that it goes on from
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something about a whole file that only its collector sees: broken, unread, a key that nobody knows."""
 
@@ -196,8 +208,8 @@ class Note:
     traits: Mapping[str, str] = field(default_factory=dict)
 
 
-T = TypeVar("T", "Option", "Index", "Variable", "Command", "Required", "Locked", "Copied", "Note")
-Fact = Option | Index | Variable | Command | Required | Locked | Copied | Note
+T = TypeVar("T", "Option", "Index", "Variable", "Command", "Required", "Locked", "Copied", "Scope", "Note")
+Fact = Option | Index | Variable | Command | Required | Locked | Copied | Scope | Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +231,7 @@ class Project:
     facts: tuple[Fact, ...]
     organisation: Organisation = field(default_factory=Organisation)
     today: date = date.min  #: UTC; what is older or newer than this is judged by rules
+    answers: Answers | None = None  #: of a server; None: nobody was asked
 
     @cached_property
     def _by_kind(self) -> Mapping[type, Sequence[Fact]]:

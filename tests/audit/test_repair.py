@@ -50,6 +50,17 @@ def test_unsafe_ones_only_when_asked() -> None:
     assert after(found((0, 3, "one"))) is None
 
 
+def test_safe_ones_win() -> None:
+    """Whatever comes first."""
+    assert after(found((0, 5, "unsafe"), safe=False), found((0, 3, "1")), unsafe=True) == "1 two three\r\nfour\n"
+
+
+def test_new_lines_end_as_those_of_the_file() -> None:
+    assert after(found((0, 0, "zero\n"))) == "zero\r\none two three\r\nfour\n"
+    unix = Source("f", "one\ntwo\r\n", "")
+    assert after(found((0, 0, "zero\n"), source=unix)) == "zero\none\ntwo\r\n"
+
+
 @pytest.mark.parametrize(
     ("text", "part", "rest"),
     [

@@ -9,60 +9,64 @@ import re
 
 from pipway.audit.base import Edit
 from pipway.audit.facts import Span
+from pipway.audit.leftovers import NEAR, swept
 
-_NEAR = 1000  # characters
 _CONTINUED = re.compile(r"[ \t]*\\\r?\n\Z")
-_KEY = re.compile(r" *[\w.\"'-]+:")
 #: What sets nothing any more when its only variable is gone.
 _BARE = re.compile(r"(?i)\s*(?:ENV|ARG|export|set|-|RUN|\$env:)?\s*")
+_QUOTED = re.compile(r"(?i)[ \t]*[\"'](?:%env|%set_env|!\s*export|!\s*set)[ \t]*")  # of a notebook: it would show all
 
 
 def removal(span: Span) -> tuple[Edit, ...]:
     """`span` goes: with its line when nothing else is there, with its comma in a list, with a space in a command."""
+    found = _piece(span)
+    if found is None:
+        return ()
+    start, end = found
+    text = span.source.text
+    low, high = text.rfind("\n", 0, max(0, start - NEAR)) + 1, end + NEAR
+    low = low if start - low <= 2 * NEAR else start - NEAR
+    around, at, new = text[low:start] + text[end:high], start - low, ""
+    for _ in range(5):
+        left = swept(span.source.path, around, at, text[start:end])
+        if left is None:
+            break
+        start, end, new = min(start, low + left[0]), end + max(0, left[1] - at), left[2] + around[left[1] : at]
+        if new:
+            break
+        around, at = around[: left[0]] + around[left[1] :], left[0]
+    return (Edit(Span(span.source, start, end), new),)
+
+
+def _piece(span: Span) -> tuple[int, int] | None:
+    """From where to where, as far as one deletion tells."""
     text = span.source.text
     begin = text.rfind("\n", 0, span.start) + 1
     end = text.find("\n", span.end)
     end = len(text) if end < 0 else end
     before, after = text[begin : span.start], text[span.end : end]
     line = (begin, min(end + 1, len(text)))
-    if span.start == span.end:
-        return ()
-    if not before.strip() and after.strip() == "\\":
-        return _edit(span, *line)
+    if span.start == span.end or _QUOTED.fullmatch(before):
+        return None
+    if not before.strip() and after.strip() in ("\\", ","):
+        return line
     if _BARE.fullmatch(before) and not after.strip():
-        goes_on = _CONTINUED.search(text, max(0, begin - _NEAR), begin)
+        goes_on = _CONTINUED.search(text, max(0, begin - NEAR), begin)
         if goes_on is None:
-            return _edit(span, *_with_empty_parents(span, *line))
-        return _edit(span, goes_on.start(), span.end) if not before.strip() else ()
+            return line
+        return (goes_on.start(), span.end) if not before.strip() else (span.start, span.end)
+    return _within(span, begin, before, after)
+
+
+def _within(span: Span, begin: int, before: str, after: str) -> tuple[int, int] | None:
+    """The line goes on without it."""
     comma = re.match(r"[ \t]*,[ \t]*", after)
     if comma is not None:
-        return _edit(span, span.start, span.end + comma.end())
+        return span.start, span.end + comma.end()
     if before.rstrip().endswith(","):
-        return _edit(span, begin + len(before.rstrip()) - 1, span.end)
+        return begin + len(before.rstrip()) - 1, span.end
     if after[:1] in {" ", "\t"}:
-        return _edit(span, span.start, span.end + len(after) - len(after.lstrip(" \t")))
-    return _edit(span, begin + len(before.rstrip(" \t")), span.end) if before.strip() else ()
-
-
-def _edit(span: Span, start: int, end: int) -> tuple[Edit, ...]:
-    return (Edit(Span(span.source, start, end), ""),)
-
-
-def _with_empty_parents(span: Span, start: int, end: int) -> tuple[int, int]:
-    """In YAML a key without its only child would be null, which few readers take for empty: it goes, too."""
-    text = span.source.text
-    if not span.source.path.endswith((".yml", ".yaml")):
-        return start, end
-    depth = _depth(text[start:end])
-    while start > 0:
-        above = text.rfind("\n", 0, start - 1) + 1
-        head, following = text[above:start], text[end : end + _NEAR].split("\n", 1)[0]
-        only = not following.strip() or _depth(following) < depth
-        if not only or not _KEY.fullmatch(head.rstrip()) or _depth(head) >= depth:
-            break
-        start, depth = above, _depth(head)
-    return start, end
-
-
-def _depth(line: str) -> int:
-    return len(line) - len(line.lstrip(" "))
+        return span.start, span.end + len(after) - len(after.lstrip(" \t"))
+    if before.strip():
+        return begin + len(before.rstrip(" \t")), span.end
+    return (span.start, span.end) if after[:1] in (";", "&", "|") else None

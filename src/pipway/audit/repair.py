@@ -6,14 +6,18 @@ findings say.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipway.audit.base import Found, Repair
 from pipway.audit.facts import Source
+from pipway.audit.leftovers import Piece, applied, merged, settled, shifts
 from pipway.clients.replace import put, state_of, target_of
 from pipway.errors import UsageError
+
+_NEIGHBOURS = 4  # pieces before a place that are looked at whatever their ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,65 +57,87 @@ def _write(root: Path, each: Mended, *, follow: bool) -> str:
     return ""
 
 
-Piece = tuple[int, int, str]  #: from, to, what comes there
-
-
 def mended(found: Iterable[Found], *, unsafe: bool) -> list[Mended]:
     """Every file that changes, by path.
 
-    A repair whose edits overlap with those of one before it is refused whole: the next run sees what is left. Edits
-    are made from the end, so that places stay what they are.
+    A repair whose edits overlap with those of one before it is refused whole: the next round sees what is left. Safe
+    ones come before all others, so that an unsafe one never takes their place.
     """
-    taken: dict[str, list[Piece]] = {}
-    titles: dict[str, dict[str, None]] = {}
-    sources: dict[str, Source] = {}
-    for each in found:
-        if each.repair is not None and (each.repair.safe or unsafe) and _take(each.repair, taken):
-            for edit in each.repair.edits:
-                sources.setdefault(edit.span.source.path, edit.span.source)
-                titles.setdefault(edit.span.source.path, {})[each.repair.title] = None
+    repairs = [each.repair for each in found if each.repair is not None and (each.repair.safe or unsafe)]
+    files: dict[str, _Edited] = {}
+    for repair in sorted(repairs, key=lambda repair: not repair.safe):
+        _take(repair, files)
     changed = []
-    for path, pieces in sorted(taken.items()):
-        text = sources[path].text
-        for start, end, new in sorted(_merged(pieces), reverse=True):
-            text = text[:start] + new + text[end:]
-        if text != sources[path].text:
-            changed.append(Mended(sources[path], text, tuple(titles[path])))
+    for _, edited in sorted(files.items()):
+        after = edited.after()
+        if after != edited.source.text:
+            changed.append(Mended(edited.source, after, tuple(edited.titles)))
     return changed
 
 
-def _take(repair: Repair, taken: dict[str, list[Piece]]) -> bool:
-    """Add its edits to those that are made, unless one of them is in the way. The same edit twice is one."""
-    new: dict[str, list[Piece]] = {}
+def _take(repair: Repair, files: dict[str, _Edited]) -> None:
+    """Add its edits to those that are made, unless one of them is in the way."""
+    new: list[tuple[_Edited, Piece]] = []
     for edit in repair.edits:
-        path, piece = edit.span.source.path, (edit.span.start, edit.span.end, edit.text)
-        others = taken.get(path, []) + new.get(path, [])
-        if piece in others:
+        edited = files.setdefault(edit.span.source.path, _Edited(edit.span.source))
+        piece = (edit.span.start, edit.span.end, edited.lines(edit.text))
+        own = [other for its, other in new if its is edited]
+        if piece in own or edited.has(piece):
             continue
-        text = edit.span.source.text
-        if any(_overlap(piece, other) and not _blank(piece, other, text) for other in others):
-            return False
-        new.setdefault(path, []).append(piece)
-    for path, pieces in new.items():
-        taken.setdefault(path, []).extend(pieces)
-    return bool(repair.edits)
+        if edited.is_taken(piece) or any(_in_the_way(piece, other, edited.source.text) for other in own):
+            return
+        new.append((edited, piece))
+    for edited, piece in new:
+        insort(edited.pieces, piece)
+    for edit in repair.edits:
+        files[edit.span.source.path].titles[repair.title] = None
+
+
+@dataclass(slots=True)
+class _Edited:
+    """One file, and the edits of it that are made, in order."""
+
+    source: Source
+    pieces: list[Piece] = field(default_factory=list)
+    titles: dict[str, None] = field(default_factory=dict)
+
+    def lines(self, new: str) -> str:
+        """With the line ends of the file."""
+        first = self.source.text.find("\n")
+        crlf = first > 0 and self.source.text[first - 1] == "\r"
+        return new.replace("\r\n", "\n").replace("\n", "\r\n") if crlf else new
+
+    def has(self, piece: Piece) -> bool:
+        """The same edit twice is one."""
+        place = bisect_left(self.pieces, piece)
+        return self.pieces[place : place + 1] == [piece]
+
+    def is_taken(self, piece: Piece) -> bool:
+        """Whether one of them is in the way. Their ends are in order as well, but for the blanks that they share."""
+        place = bisect_left(self.pieces, piece)
+        low, high = place, place
+        while low > 0 and (place - low < _NEIGHBOURS or self.pieces[low - 1][1] >= piece[0]):
+            low -= 1
+        while high < len(self.pieces) and self.pieces[high][0] <= piece[1]:
+            high += 1
+        return any(_in_the_way(piece, other, self.source.text) for other in self.pieces[low:high])
+
+    def after(self) -> str:
+        """The new text, without what the edits leave over together."""
+        text, pieces = self.source.text, merged(self.pieces)
+        moved = shifts(pieces)
+        gone = [(moved(start), text[start:end]) for start, end, new in pieces if not new]
+        return settled(self.source.path, applied(text, pieces), gone)
+
+
+def _in_the_way(one: Piece, other: Piece, text: str) -> bool:
+    return _overlap(one, other) and not _blank(one, other, text)
 
 
 def _blank(one: Piece, other: Piece, text: str) -> bool:
     """Both take away, and what both take are spaces: two options of one line have one between them."""
     shared = text[max(one[0], other[0]) : min(one[1], other[1])]
     return one[2] == other[2] == "" and not shared.strip()
-
-
-def _merged(pieces: Iterable[Piece]) -> list[Piece]:
-    whole: list[Piece] = []
-    for piece in sorted(pieces):
-        last = whole[-1] if whole else None
-        if last is not None and piece[0] < last[1]:
-            whole[-1] = (last[0], max(last[1], piece[1]), "")
-        else:
-            whole.append(piece)
-    return whole
 
 
 def _overlap(one: Piece, other: Piece) -> bool:

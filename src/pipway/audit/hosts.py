@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ _PORT = re.compile(r"(?<!:):(\d{1,5})$")
 _UNKNOWN = re.compile(r"[$%{}<>]")
 
 
+@lru_cache(maxsize=1 << 16)  # several rules ask about each of the ten thousands of files that locks name
 def host(url: str) -> str:
     """In lower case without port, "" where there is none or it is a variable's."""
     try:
@@ -112,6 +113,7 @@ def _public() -> str:
     return host(default_index())
 
 
+@lru_cache(maxsize=1 << 10)
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(name.split("%", maxsplit=1)[0])

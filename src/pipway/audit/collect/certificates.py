@@ -1,17 +1,16 @@
 """PEM files: whether they hold certificate authorities, a private key, and how long they are good for.
 
-PW110 asks it about the file that `cert` names. No key and no name leaves here.
+PW110 asks it about the file that `cert` names. No key and no name leaves here. What reads certificates is loaded with
+the first file that has one: its library takes longer to load than all collectors together.
 """
 
 from __future__ import annotations
 
+import importlib
 import re
-import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
-
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from typing import cast
 
 from pipway.audit.facts import Fact, Note, Source, Span
 from pipway.audit.walk import Tree
@@ -32,43 +31,23 @@ def matches(path: PurePosixPath, head: str) -> bool:
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     """One note for the file: how many certificates, whether one is an authority, the last day of the last one."""
     key = _KEY.search(source.text)
-    found = _certificates(source.text)
-    traits = {
-        "certificates": str(len(found)),
-        "key": str(key is not None).lower(),
-        "authority": str(any(_is_authority(each) for each in found)).lower(),
-        "until": max((each.not_valid_after_utc.date().isoformat() for each in found), default=""),
-    }
+    traits = {"key": str(key is not None).lower(), **_said(list(_certificates(source.text)))}
     place = key.start() if key is not None else 0
     yield Note("certificate-file", Span(source, place, place), PurePosixPath(source.path).name, traits)
 
 
-def _certificates(text: str) -> list[x509.Certificate]:
-    """Those that can be read."""
-    found: list[x509.Certificate] = []
+def _certificates(text: str) -> Iterator[str]:
     at = text.find(_BEGIN)
-    while at >= 0 and len(found) < _MOST:
+    for _ in range(_MOST):
         end = text.find(_END, at, at + _LONGEST)
-        if end < 0:
-            break
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                found.append(x509.load_pem_x509_certificate(text[at : end + len(_END)].encode()))
-        except (ValueError, UnsupportedAlgorithm):
-            pass
+        if at < 0 or end < 0:
+            return
+        yield text[at : end + len(_END)]
         at = text.find(_BEGIN, end)
-    return found
 
 
-def _is_authority(certificate: x509.Certificate) -> bool:
-    """One that says so, or an old one that has signed itself."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            said = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-            return bool(said.value.ca)
-    except x509.ExtensionNotFound:
-        return certificate.subject == certificate.issuer
-    except ValueError:
-        return True  # nobody knows
+def _said(certificates: list[str]) -> Mapping[str, str]:
+    if not certificates:
+        return {"certificates": "0", "authority": "false", "until": ""}
+    reader = importlib.import_module("pipway.audit.collect.pem")
+    return cast(Mapping[str, str], reader.traits(certificates))

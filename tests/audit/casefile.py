@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tests.audit.canned import answered, split
 
+from pip._internal.models.index import PyPI as FilesHost
+
 from pipway.audit.base import Persona
 from pipway.audit.configuration import Configuration
 from pipway.audit.facts import Organisation, Project
@@ -21,8 +23,9 @@ from pipway.audit.walk import Tree
 from pipway.clients.layers import default_index
 
 PUBLIC = host(default_index())  #: stands for `{{pypi}}` in a case
+FILES = FilesHost.file_storage_domain  #: for `{{files}}`
 LEGACY = f"{PUBLIC.partition('.')[0]}.python.org"  #: for `{{legacy}}`
-DIRECTIVE = re.compile(r"# (expect|fix|tracked|mode|persona|today|organisation|plant): (.+)")
+DIRECTIVE = re.compile(r"# (expect|see|fix|tracked|mode|persona|today|organisation|plant): (.+)")
 
 
 @dataclass
@@ -30,6 +33,7 @@ class Case:
     """One file of cases/."""
 
     expect: list[str] = field(default_factory=list)
+    see: list[str] = field(default_factory=list)  #: further places of the findings: `Dockerfile:2`
     fix: str = ""
     plant: list[str] = field(default_factory=list)  #: of the corpus: `PW101 requirements.txt:3`
     tracked: set[str] = field(default_factory=set)
@@ -46,6 +50,8 @@ class Case:
         match name:
             case "expect":
                 self.expect.append(text)
+            case "see":
+                self.see.append(text)
             case "plant":
                 self.plant.append(text)
             case "fix":
@@ -74,7 +80,7 @@ def read(path: Path) -> Case:
         elif line == "=== fixed\n":
             into, current = case.fixed, ""
         elif current:
-            into[current] += line.replace("\\r\n", "\r\n").replace("{{pypi}}", PUBLIC).replace("{{legacy}}", LEGACY)
+            into[current] += line.replace("\\r\n", "\r\n").replace("{{pypi}}", PUBLIC).replace("{{legacy}}", LEGACY).replace("{{files}}", FILES)
         elif said is not None:
             case.say(said[1], said[2].strip())
         else:

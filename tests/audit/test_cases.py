@@ -1,7 +1,7 @@
 """Every rule's cases, from plain files: what must be found where, what must not, and what a fix makes of it.
 
 tests/audit/cases/PW101/NAME.case has, in this order: lines `# expect: PATH:LINE[:COLUMN] SEVERITY` (none for a close
-call), `# fix: safe` or `# fix: unsafe`, `# tracked: PATH …`, `# mode: PATH 600`, `# persona: pedantic`,
+call), `# see: PATH:LINE` (all further places of the findings), `# fix: safe` or `# fix: unsafe`, `# tracked: PATH …`, `# mode: PATH 600`, `# persona: pedantic`,
 `# today: DATE`, `# organisation: KEY WORD …`; then files, each after a line `--- path`; and after `=== fixed` the files
 that a fix changes. `\\r` at the end of a line stands for a carriage return.
 """
@@ -43,6 +43,9 @@ def test_case(path: Path, tmp_path: Path) -> None:
     results = judged(case, path.parent.name, tmp_path)
     columns = any(line.split()[0].count(":") == 2 for line in case.expect)
     assert sorted(shown(result, column=columns) for result in results) == sorted(case.expect)
+    if case.see:
+        places = (span.place for result in results for span, _ in result.found.related)
+        assert sorted(f"{place.name}:{place.line}" for place in places) == sorted(case.see)
     for result in results:
         assert result.found.what and (result.found.advice or result.found.repair), "what to do is missing"
     if not case.fix:

@@ -26,6 +26,6 @@ def test_files_and_variables_are_read(tmp_path: Path) -> None:
     found = {(entry.rule, Path(entry.at.path).name, entry.severity) for entry in shown}
     assert ("PW101", "pip.conf", "high") in found
     assert ("PW102", "pip.conf", "critical") in found
-    assert ("PW201", "PIP_EXTRA_INDEX_URL", "critical") in found
+    assert ("PW201", "PIP_EXTRA_INDEX_URL", "high") in found
     assert all(entry.outside for entry in shown)
     assert "secret-word" not in repr(shown)

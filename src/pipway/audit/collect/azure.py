@@ -12,13 +12,14 @@ from pipway.audit.collect import commands, powershell, shell
 from pipway.audit.collect import yaml_nodes as yaml
 from pipway.audit.collect.shell import Scene
 from pipway.audit.collect.words import Value, Variables
-from pipway.audit.facts import Fact, Option, Source, Where
+from pipway.audit.facts import Fact, Option, Scope, Source, Where
 from pipway.audit.walk import Tree
 
 KIND = "azure-pipelines"
 WHERE = Where.CI
 _TEMPLATE = re.compile(r"\$\(([A-Za-z_][\w.]*)\)|\$\{\{[^{}]*\}\}|\$\[[^\[\]]*\]")
 _POWERSHELLS = ("pwsh", "powershell")
+_STEPS = frozenset({"script", "bash", "task", *_POWERSHELLS})
 
 
 def matches(path: PurePosixPath, head: str) -> bool:
@@ -37,6 +38,11 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
         known: dict[str, Value | None] = {}
         for node in yaml.walked(root):
             scope = "workflow" if node is root else "job"
+            keys = {key for key, _, _ in yaml.pairs(node)}
+            if keys & _STEPS:
+                yield Scope("step", yaml.span(source, node, node))
+            elif node is not root and "variables" in keys:
+                yield Scope("job", yaml.span(source, node, node))
             yield from yaml.of_variables(source, yaml.child(node, "variables"), "variables", scope, known)
         for node in yaml.walked(root):
             yield from _step(source, node, known)

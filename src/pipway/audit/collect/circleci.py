@@ -12,7 +12,7 @@ from pipway.audit.collect import commands, shell
 from pipway.audit.collect import yaml_nodes as yaml
 from pipway.audit.collect.shell import Scene
 from pipway.audit.collect.words import Value
-from pipway.audit.facts import Fact, Source, Where
+from pipway.audit.facts import Fact, Scope, Source, Where
 from pipway.audit.walk import Tree
 
 KIND = "circleci"
@@ -36,8 +36,12 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
             yield from yaml.of_variables(
                 source, yaml.child(node, "environment"), "environment", "step" if step else "job", known
             )
+        for name, _, job in yaml.pairs(yaml.child(root, "jobs")):  # an executor's variables may hold in any of them
+            yield Scope("job", yaml.span(source, job, job), name)
         for node in yaml.walked(root):
             run = yaml.child(node, "run")
+            if isinstance(run, MappingNode):
+                yield Scope("step", yaml.span(source, run, run))
             name = yaml.plain(yaml.child(run, "name")) if isinstance(run, MappingNode) else ""
             script = yaml.child(run, "command") if isinstance(run, MappingNode) else run
             if isinstance(script, ScalarNode):

@@ -11,7 +11,7 @@ from yaml.nodes import Node, ScalarNode, SequenceNode
 from pipway.audit.collect import commands, programs, shell
 from pipway.audit.collect import yaml_nodes as yaml
 from pipway.audit.collect.shell import Scene, Script
-from pipway.audit.facts import Command, Fact, Source, Where, Word
+from pipway.audit.facts import Command, Fact, Scope, Source, Where, Word
 from pipway.audit.walk import Tree
 
 KIND = "compose"
@@ -31,6 +31,7 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     for root in documents:
         for name, _, service in yaml.pairs(yaml.child(root, "services")):
             scene = Scene(Where.IMAGE, step=name)
+            yield Scope("service", yaml.span(source, service, service), name)
             yield from yaml.of_variables(source, yaml.child(service, "environment"), "environment", name)
             yield from yaml.of_variables(source, yaml.child(service, "build", "args"), "args", name)
             for key in ("command", "entrypoint"):

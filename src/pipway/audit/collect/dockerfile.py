@@ -15,7 +15,7 @@ from pipway.audit.collect.docker_lines import Instruction, instructions
 from pipway.audit.collect.shell import Scene, Script
 from pipway.audit.collect.text import Text
 from pipway.audit.collect.words import Value
-from pipway.audit.facts import Command, Copied, Fact, Note, Source, Span, Variable, Where, Word
+from pipway.audit.facts import Command, Copied, Fact, Note, Scope, Source, Span, Variable, Where, Word
 from pipway.audit.walk import Tree
 
 KIND = "dockerfile"
@@ -46,6 +46,7 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     """The facts of all stages."""
     found = list(instructions(source))
     finals = _finals(found)
+    starts = [*(each.start for each in found if each.name == "FROM"), len(source.text)]
     stage, number = _Stage(final=len(finals) <= 1), -1
     outside: dict[str, Value | None] = {}  # ARGs before the first FROM
     stages: dict[str, _Stage] = {}
@@ -59,6 +60,8 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
                 name or str(number), finals[number], dict(base.known) if base else {}, base.shell if base else "sh"
             )
             stages[name.lower() or str(number)] = stage
+            here = Span(source, starts[number], starts[number + 1])
+            yield Scope("stage", here, stage.name, base.name if base else "")
             if image:
                 traits = {"stage": stage.name, "final": str(stage.final).lower(), "base": base.name if base else ""}
                 yield Note("base-image", instruction.rest.span(image.start(1), image.end(1)), image.group(1), traits)

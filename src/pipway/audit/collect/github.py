@@ -13,7 +13,7 @@ from pipway.audit.collect import commands, powershell, shell
 from pipway.audit.collect import yaml_nodes as yaml
 from pipway.audit.collect.shell import Scene
 from pipway.audit.collect.words import Value
-from pipway.audit.facts import Fact, Option, Source, Where
+from pipway.audit.facts import Fact, Option, Scope, Source, Where
 from pipway.audit.walk import Tree
 
 KIND = "github-workflow"
@@ -59,6 +59,7 @@ def _job(level: _Level, name: str, job: Node) -> Iterator[Fact]:
     below = _Level(level.source, dict(level.known), _shell(job) or level.shell, name)
     if not below.shell and "windows" in yaml.plain(yaml.child(job, "runs-on")):
         below.shell = "pwsh"
+    yield Scope("job", yaml.span(level.source, job, job), name)
     yield from yaml.of_variables(level.source, yaml.child(job, "env"), "env", "job", below.known)
     yield from yaml.of_variables(level.source, yaml.child(job, "container", "env"), "env", "job", below.known)
     yield from _steps(below, yaml.child(job, "steps"))
@@ -72,6 +73,7 @@ def _steps(level: _Level, steps: Node | None) -> Iterator[Fact]:
 
 def _step(level: _Level, step: MappingNode) -> Iterator[Fact]:
     source, known = level.source, dict(level.known)
+    yield Scope("step", yaml.span(source, step, step))
     yield from yaml.of_variables(source, yaml.child(step, "env"), "env", "step", known)
     scene = Scene(Where.CI, step=yaml.plain(yaml.child(step, "name")) or level.step)
     run, kind = yaml.child(step, "run"), yaml.plain(yaml.child(step, "shell")) or level.shell

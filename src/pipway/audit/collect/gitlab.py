@@ -11,7 +11,7 @@ from pipway.audit.collect import commands, shell
 from pipway.audit.collect import yaml_nodes as yaml
 from pipway.audit.collect.shell import Scene
 from pipway.audit.collect.words import Value, Variables
-from pipway.audit.facts import Fact, Source, Where
+from pipway.audit.facts import Fact, Scope, Source, Where
 from pipway.audit.walk import Tree
 
 KIND = "gitlab-ci"
@@ -39,6 +39,7 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
         for name, _, job in yaml.pairs(root):
             if name in _NO_JOBS or not isinstance(job, MappingNode):
                 continue
+            yield Scope("job", yaml.span(source, job, job), name)
             below = dict(known)
             yield from yaml.of_variables(source, yaml.child(job, "variables"), "variables", "job", below)
             yield from _scripts(source, job, name, below, seen)

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from pipway.audit.collect import commands, shell
 from pipway.audit.collect.shell import Scene
 from pipway.audit.collect.text import Text
-from pipway.audit.facts import Fact, Index, Option, Source, Variable
+from pipway.audit.facts import Fact, Index, Option, Scope, Source, Span, Variable
 from pipway.audit.walk import Tree
 
 KIND = "tox"
@@ -39,6 +39,7 @@ def facts(source: Source, start: int, end: int) -> Iterator[Fact]:
         if not name.startswith(("testenv", "tox", "pkgenv", "env_run_base")):
             continue
         last = headers[place + 1].start() if place + 1 < len(headers) else end
+        yield Scope("section", Span(source, header.start(), last), name, "testenv" if ":" in name else "")
         for key, first, behind in _items(source.text, header.end(), last):
             yield from _item(source, name, key, first, behind)
 

@@ -29,9 +29,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from pipway.audit.base import Edit, Found, Repair, Rule
-from pipway.audit.facts import Index, Option, Organisation, Project, Span
+from pipway.audit.base import Confidence, Edit, Found, Repair, Rule
+from pipway.audit.effective import Effective, View
+from pipway.audit.facts import Command, Index, Option, Organisation, Project, Span
 from pipway.audit.hosts import host, is_loopback, is_private, is_public
+from pipway.audit.indexes import cut
 from pipway.clients.layers import default_index
 from pipway.findings import Severity
 
@@ -43,32 +45,107 @@ RULE = Rule(
     references=("CVE-2018-20225", "pip: docs/html/cli/pip_install.rst", "pip issues 8606 and 12910"),
 )
 
+_PYPI = "PyPI, pip's own index"
+_ADVICE = "make one index of them that knows which names are yours, and name that as index-url"
+_MOST = 3  # places of one kind
 _EXTRA = re.compile(r"(?i)extra[-_](?=index[-_]url)")
 
 
 def check(project: Project) -> Iterator[Found]:
-    """Every extra index of pip; uv has an order, and the other tools have rules of their own."""
+    """Every extra index of pip; uv has an order, and the other tools have rules of their own.
+
+    It is seen together with what else holds where it is installed with: one finding at the extra index, with the place
+    of the first index and those of the commands.
+    """
     every = [index for index in project.of(Index) if index.tool == "pip"]
+    installs = View(project).installs
     for extra in every:
         if extra.role != "extra" or not extra.url.strip():
             continue
-        primaries = [index for index in every if index.role == "primary" and _together(index, extra)]
-        first = primaries[-1].url if primaries else default_index()
-        if first.rstrip("/") == extra.url.rstrip("/"):
-            continue
-        severity = _severity(first, extra.url, project.organisation)
-        beside = host(first) or "the index"
-        if not primaries:
-            beside = "PyPI, pip's own index"
+        asking = [each for each in installs if each.asks(extra)]
+        beaten = [] if asking else [span for each in installs for index, span in each.beaten if index is extra]
+        if asking:
+            yield from _asked(extra, asking, every, project)
+        else:
+            yield from _alone(extra, beaten, every, project)
+
+
+def _asked(extra: Index, asking: Sequence[Effective], every: Sequence[Index], project: Project) -> Iterator[Found]:
+    """One finding for all commands that ask it; the worst of them says what is said."""
+    judged = [
+        (_severity(_first(each), extra.url, project.organisation), each)
+        for each in asking
+        if _first(each).rstrip("/") != extra.url.rstrip("/")
+    ]
+    if not judged:
+        return
+    severity, worst = max(judged, key=lambda pair: pair[0])
+    first, ours = worst.primary, _is_ours(_first(worst), project.organisation)
+    name, beside = host(extra.url) or "an index", host(_first(worst)) or "the index"
+    around = ours and not _is_ours(extra.url, project.organisation)
+    elsewhere = first is not None and not _together(first, extra)
+    places = [(first.url_span or first.span, "the first index")] if first is not None else []
+    commands = [each.command for _, each in judged if each.command is not None and each.command is not extra.command]
+    places += [(command.span, "installs with both") for command in _once(commands)[:_MOST]]
+    callers = [each.caller for _, each in judged if each.caller is not None]
+    places += [(caller.span, "runs it") for caller in _once(callers)[:_MOST]]
+    past = f", past what {beside} decides" if around else ""
+    yield Found(
+        extra.url_span or extra.span,
+        f"{name} is an extra index beside {beside if first or worst.is_open else _PYPI}",
+        severity,
+        consequence=f"{_who(worst)} asks {name}, too, and takes the highest version of a project from either{past}",
+        advice=f"leave it out, and let {beside} serve what is missing" if around else _ADVICE,
+        related=tuple(places),
+        repair=_without(extra, beside, project) if around else None if first else _repair(extra, project, every),
+        confidence=Confidence.HIGH if not elsewhere or not worst.is_open else Confidence.MEDIUM,
+    )
+
+
+def _first(each: Effective) -> str:
+    if each.primary is not None:
+        return each.primary.url
+    return "" if each.is_open else default_index()
+
+
+def _who(each: Effective) -> str:
+    if each.command is None:
+        return "pip on this machine"
+    place = each.command.span.place
+    return f"`pip {each.command.verb}` in {place.name}:{place.line}"
+
+
+def _once(commands: Sequence[Command]) -> list[Command]:
+    return list({id(each): each for each in commands}.values())
+
+
+def _alone(extra: Index, beaten: Sequence[Span], every: Sequence[Index], project: Project) -> Iterator[Found]:
+    """No command is known that asks it: what stands in its own file is all that is known, or that it is replaced."""
+    primaries = [index for index in every if index.role == "primary" and _together(index, extra)]
+    first = primaries[-1].url if primaries else default_index()
+    if first.rstrip("/") == extra.url.rstrip("/"):
+        return
+    if beaten:
         yield Found(
             extra.url_span or extra.span,
-            f"{host(extra.url) or 'an index'} is an extra index beside {beside}",
-            severity,
-            consequence="pip takes the highest version of a project from either of them, whoever uploaded it there",
-            advice="make one index of them that knows which names are yours, and name that as index-url",
-            related=tuple((index.url_span or index.span, "the first index") for index in primaries[-1:]),
-            repair=None if primaries else _repair(extra, project, every),
+            f"{host(extra.url) or 'an index'} is an extra index that another setting replaces",
+            Severity.LOW,
+            consequence="it is not asked where it is installed with now; it is as soon as the other setting goes",
+            advice="leave it out",
+            related=((beaten[0], "takes its place"),),
+            repair=_without(extra, "the other", project),
         )
+        return
+    yield Found(
+        extra.url_span or extra.span,
+        f"{host(extra.url) or 'an index'} is an extra index beside "
+        + ((host(first) or "the index") if primaries else _PYPI),
+        _severity(first, extra.url, project.organisation),
+        consequence="pip takes the highest version of a project from either of them, whoever uploaded it there",
+        advice=_ADVICE,
+        related=tuple((index.url_span or index.span, "the first index") for index in primaries[-1:]),
+        repair=None if primaries else _repair(extra, project, every),
+    )
 
 
 def _together(one: Index, other: Index) -> bool:
@@ -91,8 +168,25 @@ def _severity(first: str, extra: str, organisation: Organisation) -> Severity:
         return Severity.MEDIUM
     if not all(names):
         return Severity.HIGH
-    ours = [is_private(name, organisation) or is_loopback(name) for name in names]
+    ours = [_is_ours(url, organisation) for url in (first, extra)]
     return Severity.CRITICAL if any(ours) and not all(ours) else Severity.HIGH
+
+
+def _is_ours(url: str, organisation: Organisation) -> bool:
+    """Inside, or one of those that may be used where somebody made a list: what decides what is installed."""
+    name = host(url)
+    return bool(name) and (is_private(name, organisation) or is_loopback(name) or name in organisation.hosts)
+
+
+def _without(extra: Index, first: str, project: Project) -> Repair | None:
+    """It goes; what only it has is then missing."""
+    options = [each for each in project.of(Option) if each.name == "extra-index-url" and _same(each, extra)]
+    edits = cut(options[0].span, extra.command) if len(options) == 1 else ()
+    return Repair(f"ask {first} alone", edits) if edits else None
+
+
+def _same(option: Option, extra: Index) -> bool:
+    return extra.url_span is not None and option.value_span == extra.url_span
 
 
 def _repair(extra: Index, project: Project, every: Sequence[Index]) -> Repair | None:

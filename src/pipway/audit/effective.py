@@ -1,0 +1,178 @@
+"""What each installation goes by: pip's layers of configuration resolved for every command that installs.
+
+Rules of index selection ask. Files are the weakest, then variables, then the command line, then what the requirements
+files say that it reads; an `index-url` of these takes the place of all indexes before it (pip's req_file.py,
+handle_option_line). It looks at facts and reads no file.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pipway.audit.config_files import ConfigFiles, Silenced
+from pipway.audit.facts import Command, Index, Option, Project, Span, Variable, Where
+from pipway.audit.requirement_files import RequirementFiles
+from pipway.audit.scopes import Scopes
+
+MOST = 5000  #: commands that are looked at
+_VERBS = frozenset({"install", "download", "wheel", "lock"})
+_LISTED = frozenset({"primary", "extra"})
+_VARIABLES = ("PIP_INDEX_URL", "PIP_PYPI_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX", "PIP_CONFIG_FILE", "PIP_ISOLATED")
+_OFF = frozenset({"", "0", "false", "no", "off", "f", "n"})
+
+
+@dataclass
+class Effective:
+    """What one command that installs, or pip on this machine, will ask."""
+
+    command: Command | None  #: None: pip on this machine, whatever it is told
+    caller: Command | None = None  #: what runs the script with the command
+    primary: Index | None = None  #: None: pip's own, or that of a file that is not here
+    extras: list[Index] = field(default_factory=list)
+    beaten: list[tuple[Index, Span]] = field(default_factory=list)  #: what is not asked, and what took its place
+    silenced: Silenced | None = None  #: what switches configuration files off, and what these would have said
+    is_open: bool = False  #: a file that is not here may say more
+
+    @property
+    def span(self) -> Span | None:
+        """Where it is."""
+        return None if self.command is None else self.command.span
+
+    def asks(self, index: Index) -> bool:
+        """Whether this very statement holds in the end."""
+        return index is self.primary or any(index is each for each in self.extras)
+
+    def _replace(self, span: Span, *, primary: bool = True, extras: bool = False) -> None:
+        if primary and self.primary is not None:
+            self.beaten.append((self.primary, span))
+            self.primary = None
+        if extras:
+            self.beaten += [(extra, span) for extra in self.extras]
+            self.extras = []
+
+    def layer(self, indexes: Iterable[Index]) -> None:
+        """A file, or the environment: what it says takes the place of what weaker ones say under the same name."""
+        fresh = True
+        for index in indexes:
+            if index.role == "primary":
+                self._replace(index.span)
+                self.primary = index
+            else:
+                if fresh:
+                    self._replace(index.span, primary=False, extras=True)
+                fresh = False
+                self.extras.append(index)
+
+    def line(self, indexes: Iterable[Index]) -> None:
+        """The command line: extra indexes are added to those that are there."""
+        for index in indexes:
+            if index.role == "primary":
+                self._replace(index.span)
+                self.primary = index
+            else:
+                self.extras.append(index)
+
+    def requirements(self, indexes: Iterable[Index]) -> None:
+        """A requirements file: its first index takes the place of all."""
+        for index in indexes:
+            if index.role == "primary":
+                self._replace(index.span, extras=True)
+                self.primary = index
+        self.extras += [index for index in indexes if index.role == "extra"]
+
+    def without(self, span: Span) -> None:
+        """`--no-index`: nothing is asked."""
+        self._replace(span, extras=True)
+
+
+class View:
+    """The installations of a project."""
+
+    def __init__(self, project: Project) -> None:
+        """Facts are put where they are found again; nothing is resolved yet."""
+        self._project = project
+        self._scopes = Scopes(project, frozenset(_VARIABLES))
+        self._configs = ConfigFiles(project, self._scopes)
+        self._requirements = RequirementFiles(project)
+        self._of_command: dict[int, list[Index]] = {}
+        self._of_statement: dict[tuple[str, int], list[Index]] = {}
+        for index in project.of(Index):
+            if index.tool != "pip" or index.role not in _LISTED:
+                continue
+            if index.via == "variable":
+                self._of_statement.setdefault((index.span.source.path, index.span.start), []).append(index)
+            elif index.via == "command" and index.command is not None:
+                self._of_command.setdefault(id(index.command), []).append(index)
+
+    @cached_property
+    def installs(self) -> list[Effective]:
+        """Every installation, once for each command that runs its script, and this machine's pip."""
+        if not any(index.tool == "pip" and index.role in _LISTED for index in self._project.of(Index)):
+            return []
+        found = [
+            self._resolved(command, caller)
+            for command in itertools.islice(_installing(self._project), MOST)
+            for caller in self._callers(command)
+        ]
+        return [*found, *self._of_machine()]
+
+    def _callers(self, command: Command) -> list[Command | None]:
+        return [*self._scopes.callers(command)] or [None]
+
+    def _resolved(self, command: Command, caller: Command | None) -> Effective:
+        found = Effective(command, caller)
+        options = self._told.get(id(command), [])
+        isolated = any(option.name == "isolated" for option in options)
+        asked = [command] if caller is None else [command, caller]
+        variables = {} if isolated else {name: self._heard(asked, name) for name in _VARIABLES}
+        switch = variables.get("PIP_CONFIG_FILE")
+        layers, found.silenced, found.is_open = self._configs.layers(asked, switch, isolated=isolated)
+        for layer in layers:
+            found.layer(layer)
+        said = [each for each in variables.values() if each is not None and each.value.strip()]
+        found.layer(
+            index for each in said for index in self._of_statement.get((each.span.source.path, each.span.start), [])
+        )
+        found.line(self._of_command.get(id(command), []))
+        for indexes in self._requirements.read_by(command, options):
+            found.requirements(indexes)
+        off = [option.span for option in options if option.name == "no-index"]
+        off += [each.span for each in said if each.name == "PIP_NO_INDEX" and each.value.lower() not in _OFF]
+        if off:
+            found.without(off[0])
+        return found
+
+    def _heard(self, commands: Iterable[Command], name: str) -> Variable | None:
+        return next((found for each in commands if (found := self._scopes.heard(each, name)) is not None), None)
+
+    @cached_property
+    def _told(self) -> dict[int, list[Option]]:
+        found: dict[int, list[Option]] = {}
+        for option in self._project.of(Option):
+            if option.command is not None and option.via == "command":
+                found.setdefault(id(option.command), []).append(option)
+        return found
+
+    def _of_machine(self) -> Iterator[Effective]:
+        """Its layers are in order already: files from weak to strong, then variables."""
+        files: dict[str, list[Index]] = {}
+        variables: list[Index] = []
+        for index in self._project.of(Index):
+            if index.span.source.where is Where.MACHINE and index.tool == "pip" and index.role in _LISTED:
+                if index.via == "variable":
+                    variables.append(index)
+                else:
+                    files.setdefault(index.span.source.path, []).append(index)
+        if files or variables:
+            found = Effective(None)
+            for indexes in files.values():
+                found.layer(indexes)
+            found.layer(variables)
+            yield found
+
+
+def _installing(project: Project) -> Iterator[Command]:
+    return (each for each in project.of(Command) if each.tool == "pip" and each.verb in _VERBS)

@@ -49,5 +49,5 @@ def _certificates(text: str) -> Iterator[str]:
 def _said(certificates: list[str]) -> Mapping[str, str]:
     if not certificates:
         return {"certificates": "0", "authority": "false", "until": ""}
-    reader = importlib.import_module("pipway.audit.collect.pem")
+    reader = importlib.import_module("pipway.audit.pem")
     return cast(Mapping[str, str], reader.traits(certificates))

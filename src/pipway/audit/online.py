@@ -232,8 +232,10 @@ class _Asking:
     def _own(self, page: Page, filenames: Collection[str]) -> str | None:
         """The address of the first of them, if it is the server's own: no page leads elsewhere."""
         for filename in filenames:
-            address = urljoin(f"{self.server}simple/x/", page.address(filename))
-            parts = urlsplit(address)
+            try:
+                parts = urlsplit(urljoin(f"{self.server}simple/x/", page.address(filename)))
+            except ValueError:
+                continue
             if (parts.scheme, parts.netloc) == self._origin:
                 return parts._replace(fragment="").geturl()
         return None

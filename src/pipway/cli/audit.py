@@ -1,7 +1,7 @@
 """`pipway audit [PATH…]`: insecure and fragile index configuration of a repository or this machine, with its fixes.
 
-Exit codes: 0 clean, 1 findings, 2 usage, 3 pipway's own failure, 4 nothing to audit. It asks no network, and writes
-only with --fix, --unsafe-fixes and --write-baseline.
+Exit codes: 0 clean, 1 findings, 2 usage, 3 pipway's own failure, 4 nothing to audit. It asks no network but a pipway
+with --online, and writes only with --fix, --unsafe-fixes and --write-baseline.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,6 +63,8 @@ class Wanted:
     unsafe: bool
     diff: bool
     exit_zero: bool
+    online: bool = False
+    server: str | None = None
 
 
 @app.command()
@@ -96,11 +98,17 @@ def audit(
         bool, typer.Option("--follow-links", help="Read through links that lead out of the folder, too.")
     ] = False,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Leave with 0 whatever is found.")] = False,
+    online: Annotated[
+        bool, typer.Option("--online", help="Compare locks with what a running pipway says; asks nobody else.")
+    ] = False,
+    server: Annotated[
+        str | None, typer.Option(metavar="URL", help="Ask this pipway; by default the one of this machine's settings.")
+    ] = None,
 ) -> None:
     """Find insecure and fragile index configuration, and mend it."""
     wanted = Wanted(
         paths or (), format_, fail_on, persona, ignore or (), only or (), config, baseline, write_baseline,
-        machine, follow_links, fix, unsafe_fixes, diff, exit_zero,
+        machine, follow_links, fix, unsafe_fixes, diff, exit_zero, online or server is not None, server,
     )  # fmt: skip
     try:
         code = _explain(explain) if explain is not None else _audit(wanted)
@@ -129,15 +137,22 @@ def _audit(wanted: Wanted) -> int:
     if not project.sources:
         _say(["nothing to audit: there is no file here that configures an installer", *map(_skipped, skipped)])
         return 4
+    silent: list[str] = []
+    if wanted.online:
+        from pipway.cli.audit_online import joined
+
+        project, silent = joined(project, wanted.server)
     checked = check(project, _rules(wanted), persona=persona, configuration=configuration)
     if wanted.diff:
         return _differ(checked.results, wanted)
     for _ in range(_ROUNDS if wanted.fix or wanted.unsafe else 0):  # edits in each other's way wait for the next
         if not _mend(checked.results, root, wanted):
             break
+        answers = project.answers
         project, skipped = _collected(wanted, root, below, configuration)
+        project = replace(project, answers=answers)
         checked = check(project, _rules(wanted), persona=persona, configuration=configuration)
-    report = _report(checked, project, skipped, wanted)
+    report = _report(checked, project, (*skipped, *silent), wanted)
     if wanted.write_baseline is not None:
         return _keep(report, wanted.write_baseline)
     _show(report, wanted.format)

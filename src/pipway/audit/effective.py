@@ -18,6 +18,7 @@ from pipway.audit.requirement_files import RequirementFiles
 from pipway.audit.scopes import Scopes
 
 MOST = 5000  #: commands that are looked at
+_KEPT = "_effective_view"
 _VERBS = frozenset({"install", "download", "wheel", "lock"})
 _LISTED = frozenset({"primary", "extra"})
 _VARIABLES = ("PIP_INDEX_URL", "PIP_PYPI_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX", "PIP_CONFIG_FILE", "PIP_ISOLATED")
@@ -40,10 +41,6 @@ class Effective:
     def span(self) -> Span | None:
         """Where it is."""
         return None if self.command is None else self.command.span
-
-    def asks(self, index: Index) -> bool:
-        """Whether this very statement holds in the end."""
-        return index is self.primary or any(index is each for each in self.extras)
 
     def _replace(self, span: Span, *, primary: bool = True, extras: bool = False) -> None:
         if primary and self.primary is not None:
@@ -106,6 +103,30 @@ class View:
                 self._of_statement.setdefault((index.span.source.path, index.span.start), []).append(index)
             elif index.via == "command" and index.command is not None:
                 self._of_command.setdefault(id(index.command), []).append(index)
+
+    @cached_property
+    def _asking(self) -> dict[int, list[Effective]]:
+        found: dict[int, list[Effective]] = {}
+        for each in self.installs:
+            for index in [*each.extras, *([each.primary] if each.primary else [])]:
+                found.setdefault(id(index), []).append(each)
+        return found
+
+    @cached_property
+    def _beating(self) -> dict[int, list[Span]]:
+        found: dict[int, list[Span]] = {}
+        for each in self.installs:
+            for index, span in each.beaten:
+                found.setdefault(id(index), []).append(span)
+        return found
+
+    def asking(self, index: Index) -> list[Effective]:
+        """The installations in which this very statement holds in the end."""
+        return self._asking.get(id(index), [])
+
+    def beating(self, index: Index) -> list[Span]:
+        """What takes its place, where something does."""
+        return self._beating.get(id(index), [])
 
     @cached_property
     def installs(self) -> list[Effective]:
@@ -172,6 +193,14 @@ class View:
                 found.layer(indexes)
             found.layer(variables)
             yield found
+
+
+def view(project: Project) -> View:
+    """The one view of a project: several rules look at it."""
+    found: View | None = project.__dict__.get(_KEPT)
+    if found is None:  # kept as a cached property would be, which facts cannot have: they know nothing of layers
+        found = project.__dict__[_KEPT] = View(project)
+    return found
 
 
 def _installing(project: Project) -> Iterator[Command]:

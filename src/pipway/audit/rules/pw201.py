@@ -30,7 +30,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pipway.audit.base import Confidence, Edit, Found, Repair, Rule
-from pipway.audit.effective import Effective, View
+from pipway.audit.effective import Effective, view
 from pipway.audit.facts import Command, Index, Option, Organisation, Project, Span
 from pipway.audit.hosts import host, is_loopback, is_private, is_public
 from pipway.audit.indexes import cut
@@ -58,16 +58,14 @@ def check(project: Project) -> Iterator[Found]:
     of the first index and those of the commands.
     """
     every = [index for index in project.of(Index) if index.tool == "pip"]
-    installs = View(project).installs
+    seen = view(project)
     for extra in every:
         if extra.role != "extra" or not extra.url.strip():
             continue
-        asking = [each for each in installs if each.asks(extra)]
-        beaten = [] if asking else [span for each in installs for index, span in each.beaten if index is extra]
-        if asking:
+        if asking := seen.asking(extra):
             yield from _asked(extra, asking, every, project)
         else:
-            yield from _alone(extra, beaten, every, project)
+            yield from _alone(extra, seen.beating(extra), every, project)
 
 
 def _asked(extra: Index, asking: Sequence[Effective], every: Sequence[Index], project: Project) -> Iterator[Found]:

@@ -32,6 +32,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
+from pipway.audit.effective import view
 from pipway.audit.facts import Index, Locked, Project
 from pipway.audit.hosts import host, is_public
 from pipway.findings import Severity
@@ -42,13 +43,20 @@ _ADVICE = "point it at the organisation's index"
 
 
 def check(project: Project) -> Iterator[Found]:
-    """Indexes, and each lock once. Nothing where nobody made a list of hosts."""
+    """Indexes, and each lock once. Nothing where nobody made a list of hosts; an extra index beside one of these is
+    PW201's."""
     allowed = project.organisation.hosts
     if not allowed:
         return
     for index in project.of(Index):
         name = host(index.url)
-        if is_public(name) and name not in allowed and index.role != "upload":
+        extra = index.tool == "pip" and index.role == "extra"
+        if (
+            is_public(name)
+            and name not in allowed
+            and index.role != "upload"
+            and not (extra and _beside(index, project))
+        ):
             yield Found(
                 index.url_span or index.span,
                 f"{index.tool} asks PyPI itself",
@@ -66,3 +74,9 @@ def check(project: Project) -> Iterator[Found]:
                 consequence="what the organisation's index refuses is installed all the same",
                 advice=f"{_ADVICE}, and lock again",
             )
+
+
+def _beside(extra: Index, project: Project) -> bool:
+    """Whether an index that may be used is the first wherever this one is asked."""
+    firsts = [each.primary for each in view(project).asking(extra)]
+    return bool(firsts) and all(each is not None and host(each.url) in project.organisation.hosts for each in firsts)

@@ -24,7 +24,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
+from pipway.audit.config_files import NULL
+from pipway.audit.effective import view
 from pipway.audit.facts import Project, Variable
+from pipway.audit.hosts import host
 from pipway.findings import Severity
 
 RULE = Rule(
@@ -35,16 +38,24 @@ RULE = Rule(
     references=("pip: docs/html/topics/configuration.md, PIP_CONFIG_FILE",),
 )
 
-_NULL = frozenset({"/dev/null", "nul", "nul:", "os.devnull"})
+_MOST = 3  # places
 
 
 def check(project: Project) -> Iterator[Found]:
     """Wherever a file sets the variable."""
+    silenced = {
+        id(each.silenced.variable): each.silenced.indexes
+        for each in view(project).installs
+        if each.silenced is not None
+    }
     for variable in project.of(Variable):
-        if variable.name == "PIP_CONFIG_FILE" and variable.value.strip().lower() in _NULL:
+        if variable.name == "PIP_CONFIG_FILE" and variable.value.strip().lower() in NULL:
+            indexes = silenced.get(id(variable), ())
+            names = " and ".join(dict.fromkeys(host(index.url) for index in indexes if host(index.url)))
             yield Found(
                 variable.span,
                 "pip reads none of its configuration files",
-                consequence="pip asks PyPI directly, whatever the files say",
+                consequence=f"pip does not ask {names}" if names else "pip asks PyPI directly, whatever the files say",
                 advice="name the file that holds, or leave the variable out",
+                related=tuple((index.url_span or index.span, "is not read") for index in indexes[:_MOST]),
             )

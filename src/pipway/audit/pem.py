@@ -1,4 +1,4 @@
-"""What certificates say of themselves. `collect/certificates` loads it when there is one: cryptography takes its time."""
+"""What certificates say of themselves. `collect/certificates` loads it for the first: cryptography takes its time."""
 
 from __future__ import annotations
 

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tests.audit.canned import SERVER, Answered, Canned, asked
+from tests.audit.canned import SERVER, Answered, Canned, answered, asked
 
 from pipway.audit.answers import Answers, Behind, Verdict
 from pipway.audit.facts import Project
 from pipway.audit.offers import needs, offers, page_of
 from pipway.audit.online import Asked, Limits, ask
 from pipway.audit.questions import Wanted, version_of
-from pipway.audit.run import collect
+from pipway.audit.rules import rules
+from pipway.audit.run import check, collect
 from pipway.audit.walk import Tree
 from pipway.errors import Unavailable, UsageError
 
@@ -176,3 +177,17 @@ def test_an_index_is_known_by_its_address() -> None:
     assert not answers.is_server("http://127.0.0.1:31410/simple/")
     assert answers.stands_for("https://nexus.corp/other")
     assert not answers.stands_for("")
+
+
+def test_advice_names_the_server_that_has_both_indexes(tmp_path: Path) -> None:
+    """And only that one: a server that lacks one of them would break installs."""
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nindex-url = https://nexus.corp/a/simple/\nextra-index-url = https://nexus.corp/b/simple/\n"
+    )
+    one, other = ({"name": name, "url": f"https://nexus.corp/{name}/simple/"} for name in "ab")
+    for indexes, named in (([one, other], True), ([one], False)):
+        project = collect(Tree(tmp_path))
+        project = answered(project, {"indexes.json": json.dumps({"indexes": indexes})})
+        found = check(project, {"PW201": rules()["PW201"]}).results
+        assert len(found) == 1
+        assert (f"{SERVER}simple/" in found[0].found.advice) is named

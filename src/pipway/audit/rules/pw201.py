@@ -93,7 +93,7 @@ def _asked(extra: Index, asking: Sequence[Effective], every: Sequence[Index], pr
         f"{name} is an extra index beside {beside if first or worst.is_open else _PYPI}",
         severity,
         consequence=f"{_who(worst)} asks {name}, too, and takes the highest version of a project from either{past}",
-        advice=f"leave it out, and let {beside} serve what is missing" if around else _ADVICE,
+        advice=f"leave it out, and let {beside} serve what is missing" if around else _advice(project, first, extra),
         related=tuple(places),
         repair=_without(extra, beside, project) if around else None if first else _repair(extra, project, every),
         confidence=Confidence.HIGH if not elsewhere or not worst.is_open else Confidence.MEDIUM,
@@ -140,7 +140,7 @@ def _alone(extra: Index, beaten: Sequence[Span], every: Sequence[Index], project
         + ((host(first) or "the index") if primaries else _PYPI),
         _severity(first, extra.url, project.organisation),
         consequence="pip takes the highest version of a project from either of them, whoever uploaded it there",
-        advice=_ADVICE,
+        advice=_advice(project, primaries[-1] if primaries else None, extra),
         related=tuple((index.url_span or index.span, "the first index") for index in primaries[-1:]),
         repair=None if primaries else _repair(extra, project, every),
     )
@@ -158,6 +158,15 @@ def _together(one: Index, other: Index) -> bool:
 def _keeps(index: Index) -> bool:
     """`pip config set`: it holds for the commands that follow."""
     return index.command is not None and index.command.tool == "pip" and index.command.verb.startswith("config")
+
+
+def _advice(project: Project, first: Index | None, extra: Index) -> str:
+    """A server that was asked and stands for both is that one index."""
+    answers = project.answers
+    urls = [default_index() if first is None else first.url, extra.url]
+    if answers is not None and all(answers.behind(url) for url in urls):
+        return f"the pipway at {answers.server} has both: name {answers.server}simple/ as index-url, and nothing else"
+    return _ADVICE
 
 
 def _severity(first: str, extra: str, organisation: Organisation) -> Severity:

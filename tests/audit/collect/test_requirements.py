@@ -148,6 +148,14 @@ def test_names(path: str, expected: bool) -> None:
     assert requirements.matches(PurePosixPath(path), "") is expected
 
 
+def test_a_text_that_begins_with_hashes_is_one() -> None:
+    hashed = "# pip-compile\nflask==3.0 \\\n    --hash=sha256:58cd\n"
+    assert requirements.matches(PurePosixPath("tools.txt"), hashed)
+    assert requirements.matches(PurePosixPath("requirements.lock"), "")
+    assert not requirements.matches(PurePosixPath("notes.txt"), "write flask==3.0, then --hash=sha256:58cd\n")
+    assert not requirements.matches(PurePosixPath("poetry.lock"), hashed)
+
+
 @given(st.text(alphabet=st.sampled_from(list("ab-r =\\\n\"'#@:/.;$ {}[]\t\r\ufeff"))))
 def test_any_text_has_places(text: str) -> None:
     facts(text)

@@ -39,14 +39,17 @@ _VALUES = frozenset(
 )
 _INCLUDES = frozenset({"requirement", "constraint"})
 _HASH = re.compile(r"--hash=([A-Za-z0-9]+):([0-9A-Fa-f]+)\s*(?=--|$)")
+_HASHED = re.compile(r"^[A-Za-z0-9][\w.-]*(?:\[[^]\n]*\])? ?===?[^\n]*(?:\\\n[^\n]*)?--hash=sha\d+:", re.MULTILINE)
 _LEAST = 2000  # characters that are looked at for what made the file
 
 
 def matches(path: PurePosixPath, head: str) -> bool:
-    """requirements-dev.txt, constraints.txt, requirements/dev.in …"""
-    if path.suffix not in (".txt", ".in", ".pip"):
+    """requirements-dev.txt, constraints.txt, requirements/dev.in, requirements.lock; any .txt that has hashes."""
+    if path.suffix not in (".txt", ".in", ".pip", ".lock"):
         return False
-    return bool(_NAME.search(path.stem)) or (path.parent.name in _FOLDERS and path.stem.lower() != "readme")
+    if _NAME.search(path.stem) or (path.suffix == ".txt" and _HASHED.search(head)):
+        return True
+    return path.parent.name in _FOLDERS and path.stem.lower() != "readme"
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:
@@ -79,7 +82,7 @@ def facts(source: Source) -> Iterator[Fact]:
         yield Note("generated", Span(source, made.start(), made.end()), made[1] or made[2])
     for line in lines(source):
         yield from of_line(line)
-    if len(source.text) > LONGEST and "\n" not in source.text[:LONGEST]:
+    if len(source.text) > LONGEST and any(len(line) > LONGEST for line in source.text.split("\n")):
         yield Note("unreadable", Span(source, 0, 0), "a line is too long")
 
 
@@ -90,7 +93,8 @@ def of_line(line: Line, via: str = KIND) -> Iterator[Fact]:
     options = list(_options(line)) if not hashes and line.split < len(line.text) else []
     for name, value, first, word, offset in options:
         statement = line.span(first, word.end)
-        value_span = line.span(offset, word.end) if word.end - offset == len(value) else None
+        value_span = line.span(offset, word.end)
+        value_span = value_span if value_span.text == value else None
         if name == "hash":
             kind, _, digest = value.partition(":")
             place = line.span(offset + len(kind) + 1, word.end) if value_span else statement

@@ -37,6 +37,7 @@ Good
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Project, Required, Where
@@ -69,11 +70,20 @@ def check(project: Project) -> Iterator[Found]:
         if each.group != "build-system" or each.url or is_pinned(each) or path in seen or path in held:
             continue
         seen.add(path)
+        here = [build for build in loose if _may_build(build, path)]
         yield Found(
             each.span,
             f"the project is built with whatever {each.name} is newest",
-            persona=Persona.REGULAR if loose else Persona.PEDANTIC,
+            persona=Persona.REGULAR if here else Persona.PEDANTIC,
             consequence="each build may run other code",
             advice="name exact versions with --build-constraint or PIP_BUILD_CONSTRAINT where you build",
-            related=tuple((build.span, "is built here") for build in loose[:3]),
+            related=tuple((build.span, "is built here") for build in (here or loose)[:3]),
         )
+
+
+def _may_build(build: Required, path: str) -> bool:
+    """Whether an image installs the project at `path`: that of its own folder, of one above, or one of that name."""
+    project, image = PurePosixPath(path).parent, PurePosixPath(build.span.source.path).parent
+    return (
+        project == image or project in image.parents or project.name == PurePosixPath(build.url.partition("[")[0]).name
+    )

@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Index, Option, Project
 from pipway.audit.hosts import host
+from pipway.audit.installs import is_remote
 from pipway.findings import Severity
 
 RULE = Rule("PW604", "index-in-tox", "Index in tox.ini", Severity.LOW, references=("tox: upgrading",))
@@ -51,6 +52,8 @@ def check(project: Project) -> Iterator[Found]:
         command = option.command
         if command is None or option.name not in _INDEXES or option.span.source.kind not in _KINDS:
             continue
+        if option.name == "find-links" and not is_remote(option.value):
+            continue  # what was just built
         if not command.step.startswith(("testenv", "tox", "pkgenv", "env_run_base")):
             continue
         if (command.tool, command.verb) == ("pip", "install") and option.tool == "pip" and option.via == "command":

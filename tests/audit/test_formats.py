@@ -107,7 +107,7 @@ def test_wide_characters_and_tabs_move_the_caret() -> None:
     source = Source("f", "\t日本x = HERE", "")
     found = Found(span(source, "HERE"), "w", advice="a")
     [entry] = entries([Result(RULE, found, Severity.LOW)], Project((source,), ()))
-    assert text.aligned(entry) == ("    日本x = HERE", 12, 4)
+    assert text.aligned(entry.snippet) == ("    日本x = HERE", 12, 4)
 
 
 def test_sarif_is_valid() -> None:

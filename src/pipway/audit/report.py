@@ -23,6 +23,7 @@ from pipway.redact import HIDDEN
 
 VERSION = 1  #: of what `--format json` writes; grows when a field changes its meaning or goes
 WIDEST = 400  #: characters of a line that are shown
+_WIDE = 4000  # characters of a line, or of a sentence, that are looked at: hiding takes long in a longer one
 
 _PASSWORD = re.compile(r"//[^/\s:@]*:([^/\s@]+)@")
 _SECRET_NAME = re.compile(r"(?i)pass(word|wd|phrase)?$|token$|secret$|api[-_]?key$|(?:^|_)auth$")
@@ -48,6 +49,14 @@ class Snippet:
     text: str
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Further(Region):
+    """One more place of a finding: the cause may stand in one file and what makes it bad in another."""
+
+    snippet: Snippet = field(default_factory=lambda: Snippet("", 0, 0))
+    outside: bool = False  #: of no file of the audited tree: this machine's
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,7 @@ class Entry:
     snippet: Snippet
     fingerprint: str
     outside: bool = False  #: of no file of the audited tree: this machine's
-    related: tuple[Region, ...] = ()
+    related: tuple[Further, ...] = ()
     fix: Fixing | None = None
 
 
@@ -121,6 +130,7 @@ class Veil:
 
     def __call__(self, text: str) -> str:
         """`text` as it may be shown."""
+        text, _ = _near(text, 0)
         if self._secrets is not None:
             text = self._secrets.sub(HIDDEN, text)
         return hide(text)
@@ -170,15 +180,24 @@ def _entry(result: Result, mark: str, veil: Hide) -> Entry:
     )
 
 
-def _related(found: Found, veil: Hide) -> Iterable[Region]:
+def _related(found: Found, veil: Hide) -> Iterable[Further]:
     for span, text in found.related:
-        yield region(span, veil(text))
+        at = region(span, veil(text))
+        outside = span.source.where is Where.MACHINE
+        yield Further(
+            at.path, at.line, at.column, at.end_line, at.end_column, at.note, snippet(span, veil), outside=outside
+        )
 
 
 def _fixing(repair: Repair, veil: Hide) -> Fixing:
     edits = tuple(Replacement(region(edit.span), edit.text) for edit in repair.edits)
     shown = all(veil(edit.text) == edit.text for edit in edits)
     return Fixing(veil(repair.title), repair.safe, edits if shown else ())
+
+
+def named(path: str) -> str:
+    """A file's name in one line of text, whatever it is made of."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in path)
 
 
 def region(span: Span, note: str = "") -> Region:
@@ -194,10 +213,26 @@ def snippet(span: Span, veil: Hide) -> Snippet:
     end = source.text.find("\n", span.start)
     line = source.text[begin : len(source.text) if end < 0 else end].rstrip("\r")
     start, stop = span.start - begin, min(max(span.end, span.start + 1) - begin, len(line))
+    line, cut = _near(line, start)
+    start, stop = start - cut, min(stop - cut, len(line))
     stop = start + len(line[start:stop].rstrip()) or start
     shown = veil(line)
     first, last = _moved(start, line, shown), _moved(max(stop, start), line, shown, ending=True)
     return _window(Snippet(shown, first, max(last, first + 1)))
+
+
+def _near(line: str, place: int) -> tuple[str, int]:
+    """What stands around a place of a line without end, and how much before it is gone. No half of a login stays."""
+    if len(line) <= _WIDE:
+        return line, 0
+    first, last = max(0, place - _WIDE // 2), min(len(line), place + _WIDE // 2)
+    sign = line.find("@", first, place) if first else -1
+    if sign >= 0 and "//" not in line[first:sign]:
+        first = sign + 1
+    begun = line.rfind("//", place, last)
+    if last < len(line) and begun >= 0 and "@" not in line[begun:last]:
+        last = begun
+    return line[first:last], first
 
 
 def _moved(place: int, line: str, shown: str, *, ending: bool = False) -> int:

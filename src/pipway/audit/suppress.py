@@ -1,6 +1,7 @@
 """Comments that say a finding is known: `# pipway: ignore[PW201] until=2027-03-01 reason`, in any comment syntax.
 
-They hold for their own line, or, on a line of their own, for the next one. `run` takes the findings they name away;
+They hold for their own line, or, on a line of their own, for the next one. A finding with several places is known when
+any of them says so. `run` takes the findings they name away;
 PW001, PW002 and PW003 are about comments that are over, that do nothing, or that nobody understands.
 """
 
@@ -21,7 +22,7 @@ _COMMENT = re.compile(
 )
 _LONGEST = 3000  # characters of a comment
 _UNTIL = re.compile(r"(?<!\S)until=(\S*)")
-_ENDS = re.compile(r"\s*(?:\*+/|--+>|\\n\",?|\",?)?\s*$")
+_ENDS = re.compile(r"(?:(?<!\*)\*++/|(?<!-)--++>|\\n\",?|\",?)\Z")
 _RULE = re.compile(r"PW\d{3}")
 
 
@@ -41,11 +42,18 @@ class Suppression:
         """Whether it takes this finding away. A comment within a statement of several lines counts, too."""
         if self.mistake or rule not in self.rules or (self.until is not None and self.until < today):
             return False
-        span = found.span
-        if span.source.path != self.span.source.path:
-            return False
-        first, last = span.place.line or 1, span.source.place(max(span.start, span.end - 1)).line or 1
-        return first <= self.line <= last
+        path = self.span.source.path
+        return any(span.source.path == path and self.line in _lines(span) for span in _spans(found))
+
+
+def _spans(found: Found) -> list[Span]:
+    """All its places: a comment at any of them says that this finding is known."""
+    return [found.span, *(span for span, _ in found.related)]
+
+
+def _lines(span: Span) -> range:
+    first, last = span.place.line or 1, span.source.place(max(span.start, span.end - 1)).line or 1
+    return range(first, last + 1)
 
 
 def suppressions(project: Project) -> list[Suppression]:
@@ -60,7 +68,7 @@ def _in(source: Source) -> Iterator[Suppression]:
         line = source.place(match.start()).line or 1
         begin = source.text.rfind("\n", 0, match.start()) + 1
         alone = not source.text[begin : match.start()].strip(' \t"')
-        rest = _ENDS.sub("", match["rest"])
+        rest = _ENDS.sub("", match["rest"].rstrip()).rstrip()
         until, mistake = _until(rest)
         names = tuple(name.strip().upper() for name in (match["rules"] or "").split(",") if name.strip())
         if not names:
@@ -104,12 +112,14 @@ def covering(every: Iterable[Suppression], found: Iterable[tuple[str, Found]], t
     files = {path for path, _ in lines}
     taken: list[list[Suppression]] = []
     for rule, one in found:
-        source, span = one.span.source, one.span
-        near: list[Suppression] = []
-        if source.path in files:
-            first, last = span.place.line or 1, source.place(max(span.start, span.end - 1)).line or 1
-            near = [each for line in range(first, last + 1) for each in lines.get((source.path, line), ())]
-        taken.append([each for each in near if each.covers(one, rule, today)])
+        near = {
+            id(each): each
+            for span in _spans(one)
+            if span.source.path in files
+            for line in _lines(span)
+            for each in lines.get((span.source.path, line), ())
+        }
+        taken.append([each for each in near.values() if each.covers(one, rule, today)])
     return taken
 
 

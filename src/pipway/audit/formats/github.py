@@ -5,8 +5,8 @@ Ten of a kind are shown per step, so the last line counts all of them.
 
 from __future__ import annotations
 
-from pipway.audit.formats.text import summary
-from pipway.audit.report import Entry, Report
+from pipway.audit.formats.text import places, summary
+from pipway.audit.report import Entry, Report, named
 
 _LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "warning", "info": "notice"}
 
@@ -18,13 +18,13 @@ def write(report: Report) -> str:
 
 def _annotation(entry: Entry) -> str:
     at = entry.at
-    place = {} if entry.outside else {"file": at.path, "line": at.line, "col": at.column, "endLine": at.end_line}
+    place = {} if entry.outside else {"file": named(at.path), "line": at.line, "col": at.column, "endLine": at.end_line}
     if place and at.end_line == at.line:
         place["endColumn"] = at.end_column
     words = {**place, "title": f"{entry.rule} {entry.title}"}
-    said = "\n".join(part for part in (entry.what, entry.consequence, entry.advice) if part)
+    said = "\n".join(part for part in (entry.what, entry.consequence, entry.advice, *places(entry)) if part)
     if entry.outside:
-        said = f"{at.path}: {said}"
+        said = f"{named(at.path)}: {said}"
     properties = ",".join(f"{key}={_property(str(value))}" for key, value in words.items())
     return f"::{_LEVELS[entry.severity]} {properties}::{_data(said)}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from pipway.audit.formats.text import places
 from pipway.audit.report import Entry, Report
 
 _SEVERITIES = {"critical": "blocker", "high": "critical", "medium": "major", "low": "minor", "info": "info"}
@@ -15,7 +16,7 @@ def write(report: Report) -> str:
 
 
 def _issue(entry: Entry) -> dict[str, object]:
-    said = ". ".join(part.rstrip(".") for part in (entry.what, entry.consequence, entry.advice) if part)
+    said = ". ".join(part.rstrip(".") for part in (entry.what, entry.consequence, entry.advice, *places(entry)) if part)
     return {
         "description": f"{entry.rule}: {said}",
         "check_name": entry.name,

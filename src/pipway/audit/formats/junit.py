@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from xml.sax.saxutils import escape, quoteattr
 
-from pipway.audit.formats.text import where
+from pipway.audit.formats.text import places, where
 from pipway.audit.report import Entry, Report
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
@@ -32,7 +32,8 @@ def _suite(path: str, entries: list[Entry]) -> str:
 def _cases(entries: Iterable[Entry]) -> Iterable[str]:
     for entry in entries:
         name = f"{entry.rule} {entry.title} ({where(entry)})"
-        said = "\n".join(part for part in (f"{where(entry)}: {entry.what}", entry.consequence, entry.advice) if part)
+        parts = (f"{where(entry)}: {entry.what}", entry.consequence, entry.advice, *places(entry))
+        said = "\n".join(part for part in parts if part)
         yield f"    <testcase name={_attribute(name)} classname={_attribute(entry.at.path)}>"
         head = f"      <failure type={_attribute(entry.severity)} message={_attribute(entry.what)}>"
         yield f"{head}{_text(said)}</failure>"

@@ -10,7 +10,8 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from pipway.audit.report import Entry, Region, Report
+from pipway.audit.formats.text import places
+from pipway.audit.report import Entry, Further, Region, Report
 from pipway.audit.rules import Explained, rules
 
 MOST = 25_000
@@ -69,10 +70,7 @@ def _result(entry: Entry, index: int) -> dict[str, Any]:
         "properties": {"security-severity": _SCORES[entry.severity], "confidence": entry.confidence},
     }
     if entry.related:
-        result["relatedLocations"] = [
-            {"id": number, "physicalLocation": _place(region), "message": {"text": region.note or "see here"}}
-            for number, region in enumerate(entry.related, 1)
-        ]
+        result["relatedLocations"] = [_further(each, number) for number, each in enumerate(entry.related, 1)]
     if entry.fix is not None and entry.fix.edits:
         result["fixes"] = [_fix(entry)]
     return result
@@ -89,10 +87,19 @@ def _fix(entry: Entry) -> dict[str, Any]:
     return {"description": {"text": text}, "artifactChanges": changes}
 
 
+def _further(each: Further, number: int) -> dict[str, Any]:
+    """A related location (§3.27.22); one of the machine has no place in the repository, and only says where it is."""
+    if each.outside:
+        return {"id": number, "message": {"text": f"{each.path}:{each.line}: {each.note or 'see there'}"}}
+    place = _place(each, snippet=each.snippet.text)
+    return {"id": number, "physicalLocation": place, "message": {"text": each.note or "see here"}}
+
+
 def _notification(entry: Entry) -> dict[str, Any]:
+    said = ". ".join((f"{entry.at.path}:{entry.at.line}: {entry.rule}: {entry.what}", *places(entry)))
     return {
         "level": _LEVELS[entry.severity],
-        "message": {"text": f"{entry.at.path}:{entry.at.line}: {entry.rule}: {entry.what}"},
+        "message": {"text": said},
         "associatedRule": {"id": entry.rule},
     }
 

@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from pipway.audit.report import Entry, Report
+from pipway.audit.report import Entry, Region, Report, Snippet, named
 from pipway.findings import Severity
 
 _COLOURS = {"critical": "1;35", "high": "1;31", "medium": "1;33", "low": "1;36", "info": "1;34"}
@@ -38,7 +38,7 @@ def summary(report: Report) -> Iterator[str]:
     if len(fixes) > safe:
         yield f"--unsafe-fixes mends {len(fixes) - safe}{' more' if safe else ''}; look at what it did"
     for reason in report.skipped:
-        yield f"not looked at: {reason}"
+        yield f"not looked at: {named(reason)}"
 
 
 def _plain(text: str, style: str) -> str:
@@ -51,15 +51,17 @@ def _coloured(text: str, style: str) -> str:
 
 def _block(entry: Entry, paint: Callable[[str, str], str]) -> Iterator[str]:
     style = _COLOURS[entry.severity]
-    number = "" if entry.outside and entry.at.path.isidentifier() else str(entry.at.line)
-    margin = " " * len(number)
-    bar = paint("|", "34")
+    number = _number(entry.at, outside=entry.outside)
+    width = max(len(number), *(len(_number(each, outside=each.outside)) for each in entry.related), 0)
+    margin = " " * width
     yield f"{paint(f'{entry.severity}[{entry.rule}]', style)}: {paint(entry.what, '1')}"
     yield f"{margin}{paint('-->', '34')} {where(entry)}"
-    text, start, width = aligned(entry)
-    yield f"{margin} {bar}"
-    yield f"{paint(number, '34')} {bar} {text}"
-    yield f"{margin} {bar} {' ' * start}{paint('^' * width, style)}"
+    yield from _marked(entry.snippet, number.rjust(width), "^", "", style, paint)
+    for each in entry.related:
+        yield f"{margin}{paint(':::', '34')} {_named(each, outside=each.outside)}"
+        yield from _marked(
+            each.snippet, _number(each, outside=each.outside).rjust(width), "-", each.note, "1;34", paint
+        )
     for label, said in _notes(entry):
         yield f"{margin} {paint('=', '34')} {paint(label, '1')}: {said}"
 
@@ -67,8 +69,6 @@ def _block(entry: Entry, paint: Callable[[str, str], str]) -> Iterator[str]:
 def _notes(entry: Entry) -> Iterator[tuple[str, str]]:
     if entry.consequence:
         yield "note", entry.consequence
-    for region in entry.related:
-        yield "see", f"{region.path}:{region.line}:{region.column}{f': {region.note}' if region.note else ''}"
     if entry.fix is not None:
         yield ("fix" if entry.fix.safe else "unsafe fix"), entry.fix.title
     if entry.advice:
@@ -78,13 +78,37 @@ def _notes(entry: Entry) -> Iterator[tuple[str, str]]:
 
 def where(entry: Entry) -> str:
     """File, line and column; of a variable its name."""
-    at = entry.at
-    return at.path if entry.outside and at.path.isidentifier() else f"{at.path}:{at.line}:{at.column}"
+    return _named(entry.at, outside=entry.outside)
 
 
-def aligned(entry: Entry) -> tuple[str, int, int]:
+def places(entry: Entry) -> list[str]:
+    """Its further places in words, for formats that have one place for a finding."""
+    return [
+        f"see {_named(each, outside=each.outside)}{f': {each.note}' if each.note else ''}" for each in entry.related
+    ]
+
+
+def _named(at: Region, *, outside: bool) -> str:
+    return at.path if outside and at.path.isidentifier() else f"{named(at.path)}:{at.line}:{at.column}"
+
+
+def _number(at: Region, *, outside: bool) -> str:
+    return "" if outside and at.path.isidentifier() else str(at.line)
+
+
+def _marked(
+    snippet: Snippet, number: str, sign: str, note: str, style: str, paint: Callable[[str, str], str]
+) -> Iterator[str]:
+    """A line, and what is meant of it underlined."""
+    text, start, width = aligned(snippet)
+    bar, margin = paint("|", "34"), " " * len(number)
+    yield f"{margin} {bar}"
+    yield f"{paint(number, '34')} {bar} {text}"
+    yield f"{margin} {bar} {' ' * start}{paint(sign * width + (f' {note}' if note else ''), style)}"
+
+
+def aligned(snippet: Snippet) -> tuple[str, int, int]:
     """The line with tabs as spaces; the caret's column and width as a terminal counts them."""
-    snippet = entry.snippet
     shown, start, end = "", 0, 0
     cells = 0
     for at, char in enumerate(snippet.text):

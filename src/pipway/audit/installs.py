@@ -1,8 +1,8 @@
 """What rules ask about commands that install: what they are told, what the rest of their file tells them, where a word
 could be added.
 
-Pure. It looks at facts, never at a file's text. A command with words that only the shell knows may say anything; who
-asks for what is missing asks `is_open` first.
+Pure. It looks at facts, and at a file's text only where a word comes in. A command with words that only the shell
+knows may say anything; who asks for what is missing asks `is_open` first.
 """
 
 from __future__ import annotations
@@ -26,9 +26,25 @@ def installs(project: Project) -> Iterator[Command]:
     return (each for each in project.of(Command) if (each.tool, each.verb) in _INSTALLS)
 
 
-def told(project: Project) -> Mapping[int, list[Option]]:
-    """id of a command → its options."""
-    found: dict[int, list[Option]] = {}
+class Told(dict[int, list[Option]]):
+    """id of a command → its options. What it says at all is looked up once: there may be thousands of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[int, frozenset[str]] = {}
+
+    def said(self, command: Command) -> frozenset[str]:
+        """Names of options, those of variables included."""
+        if id(command) not in self._said:
+            words = {word.text.partition("=")[0] for word in command.words}
+            written = {word.removeprefix("--") for word in words if word.startswith("--")}
+            self._said[id(command)] = frozenset(written | {option.name for option in self.get(id(command), ())})
+        return self._said[id(command)]
+
+
+def told(project: Project) -> Told:
+    """What commands are told by options."""
+    found = Told()
     for option in project.of(Option):
         if option.command is not None:
             found.setdefault(id(option.command), []).append(option)
@@ -44,12 +60,9 @@ def asked(project: Project) -> Mapping[int, list[Required]]:
     return found
 
 
-def says(command: Command, options: Mapping[int, list[Option]], *names: str) -> bool:
+def says(command: Command, options: Told, *names: str) -> bool:
     """Whether it is given one of these options, itself or by a variable that is used in several places."""
-    if any(option.name in names for option in options.get(id(command), ())):
-        return True
-    words = {word.text.partition("=")[0] for word in command.words}
-    return any(f"--{name}" in words for name in names)
+    return not options.said(command).isdisjoint(names)
 
 
 def surroundings(project: Project, *names: str) -> frozenset[str]:
@@ -104,5 +117,15 @@ def added(command: Command, text: str) -> tuple[Edit, ...]:
         return ()
     for word in command.words:
         if word.text == last and word.span.text == last:
-            return (Edit(Span(word.span.source, word.span.end, word.span.end), f" {text}"),)
+            place = Span(word.span.source, word.span.end, word.span.end)
+            return (Edit(place, f" {_in_yaml(text, place)}"),)
     return ()
+
+
+def _in_yaml(text: str, place: Span) -> str:
+    """A colon before a space would make a key of what stands before it: quoted, with the sign that the line has not."""
+    if ": " not in f"{text} " or not place.source.path.endswith((".yml", ".yaml")):
+        return text
+    begin = place.source.text.rfind("\n", 0, place.start) + 1
+    sign = "'" if '"' in place.source.text[begin : place.start] else '"'
+    return " ".join(f"{sign}{word}{sign}" if word.endswith(":") else word for word in text.split(" "))

@@ -15,7 +15,7 @@ def traits(texts: Iterable[str]) -> Mapping[str, str]:
     return {
         "certificates": str(len(found)),
         "authority": str(any(_is_authority(each) for each in found)).lower(),
-        "until": max((each.not_valid_after_utc.date().isoformat() for each in found), default=""),
+        "until": max(map(_last_day, found), default=""),
     }
 
 
@@ -25,7 +25,7 @@ def _read(texts: Iterable[str]) -> Iterator[x509.Certificate]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 certificate = x509.load_pem_x509_certificate(text.encode())
-        except (ValueError, UnsupportedAlgorithm):
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
             continue
         yield certificate
 
@@ -35,9 +35,17 @@ def _is_authority(certificate: x509.Certificate) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            said = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-            return bool(said.value.ca)
-    except x509.ExtensionNotFound:
-        return certificate.subject == certificate.issuer
-    except ValueError:
+            try:
+                return bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
+            except x509.ExtensionNotFound:
+                return certificate.subject == certificate.issuer
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return True  # nobody knows
+
+
+def _last_day(certificate: x509.Certificate) -> str:
+    """Nothing when nobody can tell."""
+    try:
+        return certificate.not_valid_after_utc.date().isoformat()
+    except ValueError:
+        return ""

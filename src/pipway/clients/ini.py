@@ -14,7 +14,7 @@ from enum import StrEnum
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _HEADER = re.compile(r"\[(.+)\]")
-_KEY = re.compile(r"(.*?)\s*[=:]\s*(.*)", re.DOTALL)
+_KEY = re.compile(r"([^=:]*+)[=:]\s*+(.*)", re.DOTALL)
 _INDENT = "    "
 _DEFAULT = "DEFAULT"  # what stands there holds in every section
 _MOST = 1 << 20  # bytes; more is no configuration
@@ -238,10 +238,12 @@ class Ini:
         section: str | None = None
         current: _Open | None = None
         depth = 0
+        is_text = True
         seen: dict[tuple[str, str], int] = {}
         for number, line in enumerate(self._lines, 1):
             text = line.strip()
-            if "\udc80" <= max(line, default="") <= "\udcff" and not any(p.kind is Kind.ENCODING for p in problems):
+            if is_text and "\udc80" <= max(line, default="") <= "\udcff":
+                is_text = False
                 column = next(n for n, sign in enumerate(line, 1) if "\udc80" <= sign <= "\udcff")
                 problems.append(Problem(Kind.ENCODING, number, column))
             if not _says(line):

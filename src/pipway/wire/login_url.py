@@ -209,7 +209,7 @@ def _login(userinfo: str, mistakes: list[Mistake]) -> tuple[str, str | None]:
 
 
 def _decoded(text: str, mistakes: list[Mistake]) -> str:
-    raw = unquote_to_bytes(text)
+    raw = unquote_to_bytes(text.encode("utf-8", "surrogatepass"))
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -90,7 +90,9 @@ def _condarc(source: Source, pairs: list[tuple[ScalarNode, Node]]) -> Iterator[F
             span = statement if len(scalars) == 1 else _inner(source, each)
             yield _option(source, key.value, each, span, key.value)
             if key.value in ("channels", "default_channels", "channel_alias") and "://" in each.value:
-                yield Index("conda", each.value, "channel", span, _inner(source, each), key=key.value)
+                place = _inner(source, each)
+                exact = place if place.text == each.value else None
+                yield Index("conda", each.value, "channel", span, exact, key=key.value)
 
 
 def _option(source: Source, name: str, node: ScalarNode, span: Span, key: str) -> Option:

@@ -93,8 +93,8 @@ def of_line(line: Line, via: str = KIND) -> Iterator[Fact]:
     options = list(_options(line)) if not hashes and line.split < len(line.text) else []
     for name, value, first, word, offset in options:
         statement = line.span(first, word.end)
-        value_span = line.span(offset, word.end)
-        value_span = value_span if value_span.text == value else None
+        written = line.span(offset, word.end)
+        value_span = written if written.text == value else None
         if name == "hash":
             kind, _, digest = value.partition(":")
             place = line.span(offset + len(kind) + 1, word.end) if value_span else statement

@@ -16,7 +16,9 @@ KIND = "systemd"
 _SUFFIXES = frozenset({".service", ".timer", ".socket", ".container"})
 _STATEMENT = re.compile(r"^[ \t]*(Environment|Exec[A-Za-z]+)[ \t]*=[ \t]*((?:\\\r?\n|[^\n])*)", re.MULTILINE)
 _PAIR = re.compile(
-    r"\"([A-Za-z_]\w*)=((?:[^\"\\]|\\.)*)\"|'([A-Za-z_]\w*)=((?:[^'\\]|\\.)*)'|([A-Za-z_]\w*)=([^\s\"'\\]*)", re.DOTALL
+    r"\"([A-Za-z_]\w*+)=((?:[^\"\\]|\\.)*+)(?:\"|\Z)|'([A-Za-z_]\w*+)=((?:[^'\\]|\\.)*+)(?:'|\Z)"
+    r"|(?<!\w)([A-Za-z_]\w*+)=([^\s\"'\\]*)",
+    re.DOTALL,
 )
 _SPECIAL = re.compile(r"[-@:+!|]*")
 

@@ -18,7 +18,9 @@ _HEADER = re.compile(r"\[\[packages?\]\]")
 _NAME = re.compile(r'\[\[packages?\]\][^\n]*\n(?:name|version) = "([^"\n]*)"(?:\n(?:name|version) = "([^"\n]*)")?')
 _KEY = re.compile(r"""^[ \t]*(name|version)[ \t]*=[ \t]*["']([^"'\n]*)["']""", re.MULTILINE)
 _ENTRY = re.compile(r"\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)?\}|\{[^{}]{0,4000}(?:\{[^{}]{0,4000}\}[^{}]{0,4000})?\}")
-_PAIR = re.compile(r"""["']?([A-Za-z0-9_-]+)["']?[ \t]*=[ \t]*(?:"((?:[^"\\\n]|\\.)*)"|'([^'\n]*)'|(true|false))""")
+_PAIR = re.compile(
+    r"""(?<![A-Za-z0-9_-])([A-Za-z0-9_-]++)["']?[ \t]*=[ \t]*(?:"((?:[^"\\\n]|\\.)*)"|'([^'\n]*)'|(true|false))"""
+)
 #: as uv, Poetry and PDM write a file; the general way takes three times as long
 _USUAL = re.compile(
     r'\{ ?(?:url = "([^"\\\n]*)"|file = "([^"\\\n]*)"), hash = "([^"\\\n]*)"'

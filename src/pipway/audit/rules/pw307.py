@@ -86,6 +86,6 @@ def _repair(url: str, span: Span | None, parts: tuple[tuple[int, int], ...], *, 
         Edit(Span(span.source, span.start + place, span.start + place + 1), better)
         for start, end in parts
         for place in range(start, end)
-        if (better := quote(url[place], safe=safe)) != url[place]
+        if (better := quote(url[place], safe=safe, errors="surrogateescape")) != url[place]
     ]
     return Repair("encode it", tuple(edits), safe="%" not in login and "@" not in login)

@@ -40,19 +40,26 @@ _INSTALLERS = frozenset({"pip", "uv", "uvx", "pipx"})
 _NOT_INSTALLED = frozenset({"add", "uninstall", "pip uninstall"})
 _TOOLS = frozenset({"pip", "setuptools", "wheel"})
 _FROM = frozenset({"--from", "--spec"})
+_MOST = 500  # words; behind them nobody writes what is to run
 _BOUND = ("constraint", "require-hashes", "no-index")
 
 
 def check(project: Project) -> Iterator[Found]:
     """Named requirements of commands; what a constraint may pin, and pip itself, only pedants hear of."""
     options, paths = told(project), surroundings(project, *_BOUND)
+    bounds: dict[int, bool] = {}  # of commands: one may have thousands of names
+    names: dict[int, bool] = {}  # whether a command names a project and what of it to run
     for each in project.of(Required):
         command = each.command
         if each.via != "command" or command is None or not each.name or each.url or is_pinned(each):
             continue
-        if not _installs(command) or _is_program(each, command):
+        if id(command) not in names:
+            names[id(command)] = any(word.text.partition("=")[0] in _FROM for word in command.words[:_MOST])
+        if not _installs(command) or (names[id(command)] and _is_program(each, command)):
             continue
-        bound = says(command, options, *_BOUND) or surrounded(command, paths) or is_open(command)
+        if id(command) not in bounds:
+            bounds[id(command)] = says(command, options, *_BOUND) or surrounded(command, paths) or is_open(command)
+        bound = bounds[id(command)]
         yield Found(
             each.span,
             f"{each.name} is installed in whatever version is newest",
@@ -67,7 +74,7 @@ def _is_program(each: Required, command: Command) -> bool:
     before = ""
     given = False
     place = each.span.start
-    for word in command.words:
+    for word in command.words[:_MOST]:
         given = given or word.text.partition("=")[0] in _FROM
         if word.span.start <= place <= word.span.end and word.span.source is each.span.source:
             return given and not before.startswith("-") and not word.text.startswith("-")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.audit.patching import applied
 from typer.testing import CliRunner
 
 from pipway.audit import rules
@@ -135,3 +136,31 @@ def test_the_machine(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--> PIP_INDEX_URL\n" in shown
     assert "secret-word" not in shown
     assert "mended" not in run("--machine", "--only", "PW101", "--unsafe-fixes", code=1)
+
+
+def test_the_diff_is_what_a_fix_writes(here: Path) -> None:
+    """All rounds of it."""
+    texts = {
+        "pip.conf": "\ufeff[global]\nindex-url = http://nexus.corp/simple\ntrusted-host =\n    nexus.corp\n",
+        "uv.toml": 'allow-insecure-host = ["a.corp", "b.corp", "c.corp"]\nindex-strategy = "unsafe-best-match"',
+        "Dockerfile": "FROM x\nENV PIP_TRUSTED_HOST=a.corp GIT_SSL_NO_VERIFY=1\n"
+        "RUN pip install --pre --trusted-host=a.corp -i http://a.corp/s x\n",
+    }
+    for name, text in texts.items():
+        (here / name).write_text(text)
+    shown = run("--unsafe-fixes", "--diff", code=1)
+    assert "hidden" not in shown
+    assert {name: (here / name).read_text() for name in texts} == texts
+    wanted = {name: applied(shown, name, text) for name, text in texts.items()}
+    run("--unsafe-fixes", "--exit-zero")
+    assert {name: (here / name).read_text() for name in texts} == wanted
+    assert all(wanted[name] != text for name, text in texts.items())
+    assert run("--unsafe-fixes", "--diff") == ""
+
+
+def test_a_diff_hides_what_stands_around(here: Path) -> None:
+    """And says that it does not apply."""
+    (here / "release.sh").write_text("twine upload -u me -p secret-word dist/*\npip install --trusted-host a.corp x\n")
+    shown = run("--unsafe-fixes", "--diff", code=1)
+    assert "secret-word" not in shown
+    assert shown.startswith("# something in this file is hidden")

@@ -60,6 +60,8 @@ def _piece(span: Span) -> tuple[int, int] | None:
 
 def _within(span: Span, begin: int, before: str, after: str) -> tuple[int, int] | None:
     """The line goes on without it."""
+    if span.text.endswith((",", ", ")) or span.text.startswith(","):  # an element of a list, with its comma
+        return span.start, span.end
     comma = re.match(r"[ \t]*,[ \t]*", after)
     if comma is not None:
         return span.start, span.end + comma.end()

@@ -11,7 +11,7 @@ import os
 import posixpath
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -54,6 +54,7 @@ class Tree:
     follow: bool = False  #: links may lead out of the root
     known: frozenset[str] | None = None  #: tracked files, relative to the root; None: ask git's index
     skipped: list[str] = field(default_factory=list)  #: what was not looked at because it is too much, too deep …
+    instead: Mapping[str, str] = field(default_factory=dict, repr=False)  #: texts that are not written yet, by `place`
     _matching: float = 0.0  # seconds
 
     @cached_property
@@ -92,16 +93,16 @@ class Tree:
         name = posixpath.normpath(str(path).replace("\\", "/"))
         if posixpath.isabs(name) or name == ".." or name.startswith("../") or "\0" in name:
             return None
-        real = self._inside(name)
+        real = self.place(name)
         found = None if real is None else load(Path(real))
-        if found is None:
+        if real is None or found is None:
             return None
-        text, mode = found
+        text, mode = self.instead.get(real, found[0]), found[1]
         return Source(name, text, kind, where, tracked=name in self.tracked, mode=mode)
 
     def head(self, path: str, most: int = 1024) -> str:
         """The beginning of a file; "" when there is none."""
-        real = self._inside(path)
+        real = self.place(path)
         try:
             return "" if real is None else content(Path(real), most)[:most].decode("utf-8-sig", "replace")
         except OSError:
@@ -123,7 +124,7 @@ class Tree:
                 named = bool(whole) and self._is_ignored(path, above, folder=True)
                 yield from self._walk(path, () if named else above, 0, budget, set())
 
-    def _inside(self, name: str) -> str | None:
+    def place(self, name: str) -> str | None:
         """The real path, None when a link leads out of the root."""
         try:
             real = os.path.realpath(Path(self._real, name))

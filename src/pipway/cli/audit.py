@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +20,7 @@ import typer
 from pipway.errors import PipwayError, UsageError
 
 if TYPE_CHECKING:
-    from pipway.audit.base import Persona
+    from pipway.audit.base import Found, Persona
     from pipway.audit.configuration import Configuration
     from pipway.audit.facts import Project
     from pipway.audit.repair import Mended
@@ -27,9 +29,10 @@ if TYPE_CHECKING:
     from pipway.audit.run import Checked, Result
     from pipway.findings import Severity
 
+    Look = Callable[[Mapping[str, str]], tuple[Project, Sequence[Result]]]
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-_ROUNDS = 5  # of fixing and looking again
 FORMATS = "text, concise, json, sarif, github, gitlab or junit"
 
 
@@ -143,15 +146,16 @@ def _audit(wanted: Wanted) -> int:
 
         project, silent = joined(project, wanted.server)
     checked = check(project, _rules(wanted), persona=persona, configuration=configuration)
-    if wanted.diff:
-        return _differ(checked.results, wanted)
-    for _ in range(_ROUNDS if wanted.fix or wanted.unsafe else 0):  # edits in each other's way wait for the next
-        if not _mend(checked.results, root, wanted):
-            break
-        answers = project.answers
-        project, skipped = _collected(wanted, root, below, configuration)
-        project = replace(project, answers=answers)
-        checked = check(project, _rules(wanted), persona=persona, configuration=configuration)
+    if wanted.diff or wanted.fix or wanted.unsafe:
+        look = partial(_looked, wanted, root, below, configuration, project, persona)
+        changed = _finished(checked.results, look, root, wanted)
+        if wanted.diff:
+            return _differ(changed, project, look, wanted)
+        if _write([*changed.values()], root, wanted):
+            answers = project.answers
+            project, skipped = _collected(wanted, root, below, configuration)
+            project = replace(project, answers=answers)
+            checked = check(project, _rules(wanted), persona=persona, configuration=configuration)
     report = _report(checked, project, (*skipped, *silent), wanted)
     if wanted.write_baseline is not None:
         return _keep(report, wanted.write_baseline)
@@ -194,7 +198,11 @@ def _place(wanted: Wanted) -> tuple[Path, list[str], Configuration]:
 
 
 def _collected(
-    wanted: Wanted, root: Path, below: Sequence[str], configuration: Configuration
+    wanted: Wanted,
+    root: Path,
+    below: Sequence[str],
+    configuration: Configuration,
+    instead: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Project, tuple[str, ...]]:
     from datetime import UTC, datetime
 
@@ -204,7 +212,7 @@ def _collected(
 
     today = datetime.now(UTC).date()
     project = Project((), (), configuration.organisation, today)
-    tree = Tree(root, follow=wanted.follow)
+    tree = Tree(root, follow=wanted.follow, instead=instead)
     if wanted.paths or not wanted.machine:
         project = collect(tree, below, configuration=configuration, today=today)
     if wanted.machine:
@@ -226,31 +234,50 @@ def _rules(wanted: Wanted) -> dict[str, Explained]:
     return {name: each for name, each in every.items() if name not in ignored and (not only or name in only)}
 
 
-def _mended(results: Sequence[Result], wanted: Wanted) -> list[Mended]:
+def _looked(
+    wanted: Wanted,
+    root: Path,
+    below: Sequence[str],
+    configuration: Configuration,
+    before: Project,
+    persona: Persona,
+    instead: Mapping[str, str],
+) -> tuple[Project, Sequence[Result]]:
+    """What would be found if files had these texts."""
+    from pipway.audit.run import check
+
+    project = replace(_collected(wanted, root, below, configuration, instead)[0], answers=before.answers)
+    return project, check(project, _rules(wanted), persona=persona, configuration=configuration).results
+
+
+def _finished(results: Sequence[Result], look: Look, root: Path, wanted: Wanted) -> dict[str, Mended]:
     """The machine's own files are `pipway configure`'s to change."""
     from pipway.audit.facts import Where
-    from pipway.audit.repair import mended
+    from pipway.audit.rounds import finished
+    from pipway.audit.walk import Tree
 
-    inside = [result.found for result in results if result.source.where is not Where.MACHINE]
-    return mended(inside, unsafe=wanted.unsafe)
+    def inside(found: Sequence[Result]) -> list[Found]:
+        return [result.found for result in found if result.source.where is not Where.MACHINE]
+
+    tree = Tree(root, follow=wanted.follow)
+    return finished(tree, inside(results), lambda instead: inside(look(instead)[1]), unsafe=wanted.unsafe)
 
 
-def _differ(results: Sequence[Result], wanted: Wanted) -> int:
-    from pipway.clients.base import Change
-    from pipway.clients.diff import diff
+def _differ(changed: Mapping[str, Mended], before: Project, look: Look, wanted: Wanted) -> int:
+    from pipway.audit.differences import unified
+    from pipway.audit.report import Veil
 
-    changed = _mended(results, wanted)
-    texts = [(each.source.path, each.source.text, each.after) for each in changed]
-    print(diff(Change(Path(path), _raw(old), _raw(new)) for path, old, new in texts), end="")
+    after = look({place: each.after for place, each in changed.items()})[0] if changed else before
+    veils = Veil(before), Veil(after)  # a password may be written in another way now
+    sys.stdout.write(_shown(unified(changed.values(), lambda text: veils[1](veils[0](text)))))
     return int(bool(changed) and not wanted.exit_zero)
 
 
-def _mend(results: Sequence[Result], root: Path, wanted: Wanted) -> bool:
+def _write(changed: Sequence[Mended], root: Path, wanted: Wanted) -> bool:
     """Whether a file was written."""
     from pipway.audit.repair import write
     from pipway.redact import printable
 
-    changed = _mended(results, wanted)
     titles = {each.source.path: ", ".join(each.titles) for each in changed}
     any_written = False
     for done in write(root, changed, follow=wanted.follow):
@@ -260,10 +287,6 @@ def _mend(results: Sequence[Result], root: Path, wanted: Wanted) -> bool:
         )
         _say([printable(_clean(what))])
     return any_written
-
-
-def _raw(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
 
 
 def _report(checked: Checked, project: Project, skipped: tuple[str, ...], wanted: Wanted) -> Report:
@@ -309,7 +332,13 @@ def _show(report: Report, name: str) -> None:
 
     colour = name == "text" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     shown = text.write(report, colour=True) if colour else formats.write(name, report)
-    sys.stdout.write(shown.encode(sys.stdout.encoding or "utf-8", "replace").decode(sys.stdout.encoding or "utf-8"))
+    sys.stdout.write(_shown(shown))
+
+
+def _shown(text: str) -> str:
+    """As the terminal's encoding can say it."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def _skipped(text: str) -> str:

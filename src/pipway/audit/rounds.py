@@ -1,0 +1,37 @@
+"""Repairs until nothing is left to repair: edits in each other's way wait for the next round.
+
+`cli/audit.py` shows what comes out (`--diff`) or writes it (`--fix`), so that both say the same. It changes no file:
+the tree is read as if the files were mended already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from pipway.audit.base import Found
+from pipway.audit.repair import Mended, mended
+from pipway.audit.walk import Tree
+
+MOST = 5  #: rounds
+
+Look = Callable[[Mapping[str, str]], Sequence[Found]]  #: at files as if they had these texts, by their real paths
+
+
+def finished(tree: Tree, first: Sequence[Found], look: Look, *, unsafe: bool) -> dict[str, Mended]:
+    """Every file that changes, as it was and as it is in the end, by its real path. `first` is what is known."""
+    done: dict[str, Mended] = {}
+    found = first
+    for _ in range(MOST):
+        now: dict[str, Mended] = {}
+        for each in mended(found, unsafe=unsafe):
+            place = tree.place(each.source.path)
+            if place is not None and place not in now:  # two links lead to one file: the other one's turn is next
+                now[place] = each
+        if not now:
+            break
+        for place, each in now.items():
+            before = done.get(place, Mended(each.source, ""))
+            done[place] = Mended(before.source, each.after, tuple(dict.fromkeys((*before.titles, *each.titles))))
+        found = look({place: each.after for place, each in done.items()})
+    changed = [(place, each) for place, each in done.items() if each.after != each.source.text]
+    return dict(sorted(changed, key=lambda item: item[1].source.path))

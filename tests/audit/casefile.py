@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from tests.audit.canned import answered, split
-
 from pip._internal.models.index import PyPI as FilesHost
+from tests.audit.canned import answered, split
 
 from pipway.audit.base import Persona
 from pipway.audit.configuration import Configuration
@@ -80,7 +79,12 @@ def read(path: Path) -> Case:
         elif line == "=== fixed\n":
             into, current = case.fixed, ""
         elif current:
-            into[current] += line.replace("\\r\n", "\r\n").replace("{{pypi}}", PUBLIC).replace("{{legacy}}", LEGACY).replace("{{files}}", FILES)
+            into[current] += (
+                line.replace("\\r\n", "\r\n")
+                .replace("{{pypi}}", PUBLIC)
+                .replace("{{legacy}}", LEGACY)
+                .replace("{{files}}", FILES)
+            )
         elif said is not None:
             case.say(said[1], said[2].strip())
         else:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from pipway.audit.collect import programs, shell
+from pipway.audit.collect import programs, shell, written
 from pipway.audit.collect.programs import Program
 from pipway.audit.collect.requirement_lines import required
 from pipway.audit.collect.shell import Scene, Script
@@ -101,6 +101,7 @@ def facts(script: Script) -> Iterator[Fact]:
             yield fact
     for variable in script.variables:
         yield from of_set(variable)
+    yield from written.facts(script)
 
 
 def of_set(variable: Variable, command: Command | None = None) -> Iterator[Fact]:

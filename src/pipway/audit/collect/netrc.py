@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from pipway.audit.facts import Fact, Note, Source, Span
@@ -22,6 +22,11 @@ def matches(path: PurePosixPath, head: str) -> bool:
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     """`netrc-login` for each machine, `netrc-default` for the entry that every host gets."""
+    return facts(source)
+
+
+def facts(source: Source) -> Iterator[Fact]:
+    """Of a file, or of what a script writes into one."""
     tokens = _tokens(source.text)
     at, found = 0, 0
     while at < len(tokens) and found < _MOST:

@@ -29,6 +29,11 @@ def matches(path: PurePosixPath, head: str) -> bool:
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     """One option for each value of those that hold several."""
+    return facts(source)
+
+
+def facts(source: Source) -> Iterator[Fact]:
+    """Of a file, or of what a script writes into one."""
     file = read(source, normalised)
     layer = _layer(source.path)
     if layer == "":

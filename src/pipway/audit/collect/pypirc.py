@@ -23,6 +23,11 @@ def matches(path: PurePosixPath, head: str) -> bool:
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     """A repository for each section that is listed; one that is not is a note."""
+    return facts(source)
+
+
+def facts(source: Source) -> Iterator[Fact]:
+    """Of a file, or of what a script writes into one."""
     file = read(source)
     yield from file.notes()
     listed = file.ini.find("distutils", "index-servers")

@@ -20,6 +20,8 @@ from pipway.audit.facts import Command, Span, Variable, Where, Word
 MOST = 20_000  #: commands of one text
 _BLANK = re.compile(r"(?:[ \t\f\v]|\\\r?\n|\r(?=\n)|\N{BYTE ORDER MARK})+")
 _COMMENT = re.compile(r"#[^\n]*")
+_TABS = re.compile(r"(?m)^\t+")
+_ENDS = re.compile(r"\\n|\n")
 _REDIRECT = re.compile(r"(?:\d{0,3}|\{\w+\})(?:<<<|<<-|<<|<>|<&|<|>>|>\||>&|>)|&>>|&>")
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)(\+?)=")
 _KEYWORDS = frozenset(
@@ -48,6 +50,7 @@ class Script:
     commands: tuple[Command, ...] = ()
     variables: tuple[Variable, ...] = ()  #: those that are set for later commands
     values: Variables = field(default_factory=dict, repr=False)  #: what is known at its end
+    written: tuple[tuple[str, Text], ...] = field(default=(), repr=False)  #: files that it writes texts into
 
 
 @dataclass(slots=True)
@@ -68,6 +71,7 @@ class _Heredoc:
     delimiter: str
     tabs: bool
     runs: bool = False  #: a shell reads it
+    target: str = ""  #: of `cat` or `tee`: the file it goes into
 
 
 def read(
@@ -86,7 +90,8 @@ def read(
     reader.substituted = reader.commands
     reader.commands("")
     found = {(command.span.start, -command.span.end): command for command in reader.found}
-    return Script(tuple(found[place] for place in sorted(found)), tuple(reader.set_here), reader.variables)
+    commands = tuple(found[place] for place in sorted(found))
+    return Script(commands, tuple(reader.set_here), reader.variables, tuple(reader.written))
 
 
 class _Reader(WordReader):
@@ -100,6 +105,8 @@ class _Reader(WordReader):
         super().__init__(text, variables, opaque, depth=depth)
         self.found: list[Command] = []
         self.set_here: list[Variable] = []
+        self.written: list[tuple[str, Text]] = []
+        self._told: tuple[_Simple, programs.Program] | None = None  #: an `echo` whose output goes on
         self._heredocs: list[_Heredoc] = []
         self._lines: dict[str, list[int]] | None = None
 
@@ -268,8 +275,12 @@ class _Reader(WordReader):
             if end < 0:
                 continue
             start, self.at = self.at, behind
+            body = self.text.cut(start, end)
             if heredoc.runs:
-                self._nested(self.text.cut(start, end))
+                self._nested(body)
+            if heredoc.target:
+                holes = [tabs.span() for tabs in _TABS.finditer(body.text)] if heredoc.tabs else ()
+                self._write(heredoc.target, body.without(holes))
         self._heredocs.clear()
 
     def _body_end(self, heredoc: _Heredoc) -> tuple[int, int]:
@@ -392,7 +403,55 @@ class _Reader(WordReader):
         if words[0].text in _EXPORTING:
             self.set_here += self._exported(simple.tokens, command)
         self._inner(simple, program)
+        self._aim(simple, program, piped)
         return command
+
+    def _aim(self, simple: _Simple, program: programs.Program, piped: Command | None) -> None:
+        """Where a text goes: `cat > FILE <<EOF`, `tee FILE <<EOF`, `… <<EOF | tee FILE`, `echo … >> FILE`."""
+        outputs = [target.text for sign, target in simple.redirects if sign.lstrip("1") in (">", ">>", ">|")]
+        arguments = simple.tokens[program.arguments :]
+        if program.tool == "tee":
+            outputs = [token.text for token in arguments if not token.text.startswith("-")]
+        if not outputs:
+            self._told = (simple, program) if program.tool in ("echo", "printf") else None
+            return
+        if program.tool in ("cat", "tee"):
+            for heredoc in self._heredocs if piped is not None else simple.heredocs:
+                heredoc.target = outputs[0]
+        if program.tool == "tee" and piped is not None and self._told is not None:
+            simple, program = self._told
+        if program.tool in ("echo", "printf"):
+            for text in self._lines_of(simple.tokens[program.arguments :], program.tool):
+                self._write(outputs[0], text)
+        self._told = None
+
+    def _lines_of(self, tokens: list[Token], tool: str) -> Iterator[Text]:
+        """The texts that are printed, one for each line. A format's `%s` stands for the words behind it."""
+        words = [token for token in tokens if not re.fullmatch(r"-[neE]+|--", token.text)]
+        if tool == "printf" and len(words) > 1 and "%s" in words[0].text:
+            yield from self._printed(words[1:])
+        elif tool == "printf":
+            yield from self._printed(words[:1])
+        elif words:
+            gap = Text.standing_for(self.text.source, " ", 0, 0)
+            parts = [part for token in words for part in (gap, token.value(self.text))][1:]
+            yield from self._split(Text.joined(self.text.source, parts))
+
+    def _printed(self, tokens: list[Token]) -> Iterator[Text]:
+        for token in tokens:
+            yield from self._split(token.value(self.text))
+
+    @staticmethod
+    def _split(text: Text) -> Iterator[Text]:
+        place = 0
+        for found in _ENDS.finditer(text.text):
+            yield text.cut(place, found.start())
+            place = found.end()
+        yield text.cut(place, len(text.text))
+
+    def _write(self, target: str, text: Text) -> None:
+        if len(self.written) < MOST and text.text:
+            self.written.append((target, text))
 
     def _inner(self, simple: _Simple, program: programs.Program) -> None:
         """The commands in the text that a shell is given: `sh -c "…"`, `eval "…"`, a here-document."""
@@ -414,3 +473,4 @@ class _Reader(WordReader):
     def _nested(self, text: Text) -> None:
         script = read(text, self.scene, self.variables, depth=self.depth + 1)
         self.found += script.commands[: max(0, MOST - len(self.found))]
+        self.written += script.written[: max(0, MOST - len(self.written))]

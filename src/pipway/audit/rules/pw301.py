@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
+from pipway.audit.containers import environments
 from pipway.audit.facts import Index, Project
 from pipway.audit.hosts import host
 from pipway.audit.logins import holds_secret, without_password
@@ -40,11 +41,11 @@ _ADVICE = "take the login out and make it invalid; keep it in a keyring, in a ne
 
 
 def check(project: Project) -> Iterator[Found]:
-    """Indexes of files; command lines are PW306's, images PW304's, locks PW806's."""
+    """Indexes of files; command lines are PW306's, images PW304's, containers PW315's, locks PW806's."""
+    others = environments(project)
     for index in project.of(Index):
         source = index.span.source
-        written = index.via != "command" and (index.via != "variable" or source.kind in ("dotenv", "environment"))
-        if not written or not holds_secret(index.url):
+        if index.via == "command" or index.span in others or not holds_secret(index.url):
             continue
         name = host(index.url) or "an index"
         edits = without_password(index.url_span, index.url)

@@ -28,22 +28,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
+from pipway.audit.containers import environments
 from pipway.audit.facts import Option, Project, Span, Variable
 from pipway.audit.logins import holds_secret, without_password
 from pipway.findings import Severity
 
 RULE = Rule("PW302", "proxy-credentials", "Credentials in a proxy URL", Severity.HIGH)
 
-_KINDS = frozenset({"dotenv", "environment"})
-
 
 def check(project: Project) -> Iterator[Found]:
-    """Files that hold options, and env files; command lines are PW306's, images PW304's."""
+    """Files that hold options, and variables; command lines are PW306's, images PW304's, containers PW315's."""
+    others = environments(project)
     for option in project.of(Option):
         if option.name == "proxy" and option.via not in ("command", "variable") and holds_secret(option.value):
             yield _found(option.value, option.value_span, option.span, option.key or "proxy")
     for variable in project.of(Variable):
-        named = variable.span.source.kind in _KINDS and variable.name.lower().endswith("proxy")
+        named = variable.span not in others and variable.name.lower().endswith("proxy")
         if named and (holds_secret(variable.value) or holds_secret(f"http://{variable.value}")):
             yield _found(variable.value, variable.value_span, variable.span, variable.name)
 

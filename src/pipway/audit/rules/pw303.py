@@ -33,6 +33,7 @@ RULE = Rule("PW303", "readable-secret", "Secret file readable by others", Severi
 
 _OWN = frozenset({Where.REPOSITORY, Where.MACHINE})  # what builds an image or runs in a CI is no file of one's own
 _SECRETS = frozenset({"password", "token"})
+_WRITES = frozenset({"script", "makefile", "justfile", "notebook", "systemd"})  # what they write lies elsewhere
 
 
 def check(project: Project) -> Iterator[Found]:
@@ -42,6 +43,7 @@ def check(project: Project) -> Iterator[Found]:
         source = span.source
         if (
             source.where not in _OWN
+            or source.kind in _WRITES
             or source.path in seen
             or source.tracked
             or source.mode is None

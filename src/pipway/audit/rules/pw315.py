@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
+from pipway.audit.containers import is_of_container
 from pipway.audit.facts import Index, Option, Project, Variable
 from pipway.audit.logins import holds_secret, is_filled_in
 from pipway.findings import Severity
@@ -38,7 +39,6 @@ from pipway.findings import Severity
 RULE = Rule("PW315", "secret-in-environment", "Secret in the environment of a container", Severity.HIGH)
 
 _SECRETS = frozenset({"password", "token"})
-_KINDS = frozenset({"compose", "kubernetes", "devcontainer"})
 
 
 def check(project: Project) -> Iterator[Found]:
@@ -51,7 +51,7 @@ def check(project: Project) -> Iterator[Found]:
     }
     for variable in project.of(Variable):
         proxy = variable.name.lower().endswith("_proxy") and holds_secret(variable.value)
-        if variable.span.source.kind in _KINDS and variable.how != "shell" and (variable.span in spans or proxy):
+        if is_of_container(variable) and (variable.span in spans or proxy):
             yield Found(
                 variable.value_span or variable.span,
                 f"{variable.name} has a password in clear",

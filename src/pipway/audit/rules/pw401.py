@@ -90,7 +90,8 @@ def _hashed(project: Project) -> dict[str, bool]:
     for each in project.of(Required):
         if each.via == "requirements":
             path = each.span.source.path
-            found[path] = found.get(path, False) or bool(each.hashes)
+            asks = any(f"{kind}={digest}" not in each.url for kind, digest, _ in each.hashes)  # not those of a fragment
+            found[path] = found.get(path, False) or asks
     return found
 
 

@@ -81,9 +81,11 @@ def check(project: Project) -> Iterator[Found]:
         source = variable.span.source
         if source.where is Where.CI and _TOKENS.fullmatch(variable.name) and _lasts(variable.value):
             yield _found(variable, variable.name, elsewhere=source.path in other)
-    for option in project.of(Option):
-        if option.tool == "action" and option.name == "password" and option.section.startswith(f"{_ACTION}@"):
-            yield _found(option, "password", elsewhere=option.span.source.path in other)
+    actions = [each for each in project.of(Option) if each.tool == "action" and each.section.startswith(f"{_ACTION}@")]
+    away = {each.span.source.path for each in actions if each.name in _ELSEWHERE and not _is_pypi(each.value)}
+    for option in actions:
+        if option.name == "password":
+            yield _found(option, "password", elsewhere=option.span.source.path in away)
 
 
 def _lasts(value: str) -> bool:

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from pipway.audit.base import Found, Persona, Rule
@@ -28,7 +29,7 @@ UNUSED = pw002.RULE.id
 ABOUT_COMMENTS = frozenset({"PW001", "PW002", "PW003"})  #: these no comment suppresses
 
 #: Files whose beginnings are looked at, because their names say too little.
-_HEADED = frozenset({"", ".sh", ".bash", ".txt", ".in", ".yml", ".yaml", ".cfg", ".conf", ".ini", ".env", ".json"})
+HEADED = frozenset({"", ".sh", ".bash", ".txt", ".in", ".yml", ".yaml", ".cfg", ".conf", ".ini", ".env", ".json"})
 
 
 class Failed(PipwayError):
@@ -81,9 +82,21 @@ def _once(facts: Iterable[Fact]) -> Iterable[Fact]:
     return found.values()
 
 
+class _Path(PurePosixPath):
+    """Each of the collectors asks a path for these."""
+
+    @cached_property
+    def name(self) -> str:
+        return super().name
+
+    @cached_property
+    def suffix(self) -> str:
+        return super().suffix
+
+
 def _readers(tree: Tree, path: str) -> list[Collector]:
-    pure = PurePosixPath(path)
-    head = tree.head(path) if pure.suffix.lower() in _HEADED else ""
+    pure = _Path(path)
+    head = tree.head(path) if pure.suffix.lower() in HEADED else ""
     return [collector for collector in collectors() if collector.matches(pure, head)]
 
 

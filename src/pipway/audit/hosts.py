@@ -24,12 +24,18 @@ TRUST_OPTIONS = frozenset({"trusted-host", "allow-insecure-host"})
 #: RFC 2606 and RFC 6762 §G, and what companies call their networks.
 _INSIDE = re.compile(r"(?i)(?:^|\.)(?:corp|internal|intranet|local|lan|home|private|localdomain|home\.arpa)$")
 _PORT = re.compile(r"(?<!:):(\d{1,5})$")
+_BEGINNING = re.compile(r"[A-Za-z0-9+.-]*:?//[^/?#]*")
 _UNKNOWN = re.compile(r"[$%{}<>]")
 
 
-@lru_cache(maxsize=1 << 16)  # several rules ask about each of the ten thousands of files that locks name
 def host(url: str) -> str:
     """In lower case without port, "" where there is none or it is a variable's."""
+    beginning = _BEGINNING.match(url)  # ten thousands of a lock's files are at one host, which is taken apart once
+    return _host(url if beginning is None else beginning[0])
+
+
+@lru_cache(maxsize=1 << 12)
+def _host(url: str) -> str:
     try:
         name = (urlsplit(url.strip()).hostname or "").rstrip(".")
     except ValueError:

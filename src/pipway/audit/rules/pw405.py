@@ -69,7 +69,8 @@ def check(project: Project) -> Iterator[Found]:
             continue
         step = max(1, len(digest.text) // (_ALIKE + 1))
         keys = [(at, digest.text[at : at + step]) for at in range(0, len(digest.text), step)]
-        other = next((one for key in keys for one in pieces.get(key, ()) if _copied(one, digest)), None)
+        known = () if pieces.keys().isdisjoint(keys) else keys
+        other = next((one for key in known for one in pieces.get(key, ()) if _copied(one, digest)), None)
         if other is not None:
             same = "is that of" if other.text == digest.text else "is nearly that of"
             yield Found(

@@ -67,14 +67,14 @@ _Group = tuple[str, str]
 def check(project: Project) -> Iterator[Found]:
     """Files of registries and of URLs; where nobody said which hosts are allowed, the others of the lock say it."""
     counts: dict[_Group, Counter[str]] = {}
-    for locked in project.of(Locked):
-        if _is_file(locked):
-            counts.setdefault(_group(locked), Counter())[host(locked.url)] += 1
+    files = [locked for locked in project.of(Locked) if _is_file(locked)]
+    for locked in files:
+        counts.setdefault(_group(locked), Counter())[host(locked.url)] += 1
     usual = {group: count.most_common(1)[0][0] for group, count in counts.items()}
-    for locked in project.of(Locked):
-        if not _is_file(locked) or is_loopback(host(locked.url)):
-            continue
+    for locked in files:
         name, group = host(locked.url), _group(locked)
+        if is_loopback(name):
+            continue
         allowed = project.organisation.hosts
         if allowed:
             if name in allowed or _serves_public(name, group, usual, project.organisation):

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Literal
 from urllib.parse import unquote
 
+from pipway.audit.arguments import hide_arguments
 from pipway.audit.base import Found, Repair
 from pipway.audit.baseline import fingerprints
 from pipway.audit.facts import Index, Locked, Option, Project, Required, Source, Span, Variable, Where
@@ -133,7 +134,7 @@ class Veil:
         text, _ = _near(text, 0)
         if self._secrets is not None:
             text = self._secrets.sub(HIDDEN, text)
-        return hide(text)
+        return hide(hide_arguments(text))
 
 
 def _secrets(project: Project) -> Iterator[str]:
@@ -174,7 +175,7 @@ def _entry(result: Result, mark: str, veil: Hide) -> Entry:
         at=region(found.span),
         snippet=snippet(found.span, veil),
         fingerprint=mark,
-        outside=found.span.source.where is Where.MACHINE,
+        outside=_is_outside(found.span),
         related=tuple(_related(found, veil)),
         fix=None if found.repair is None or not found.repair.edits else _fixing(found.repair, veil),
     )
@@ -183,10 +184,14 @@ def _entry(result: Result, mark: str, veil: Hide) -> Entry:
 def _related(found: Found, veil: Hide) -> Iterable[Further]:
     for span, text in found.related:
         at = region(span, veil(text))
-        outside = span.source.where is Where.MACHINE
         yield Further(
-            at.path, at.line, at.column, at.end_line, at.end_column, at.note, snippet(span, veil), outside=outside
+            at.path, at.line, at.column, at.end_line, at.end_column, at.note, snippet(span, veil), _is_outside(span)
         )
+
+
+def _is_outside(span: Span) -> bool:
+    """Whether it is in no file of the tree: this machine's, or in a version that was once committed."""
+    return span.source.where is Where.MACHINE or bool(span.source.commit)
 
 
 def _fixing(repair: Repair, veil: Hide) -> Fixing:

@@ -55,7 +55,7 @@ def check(project: Project) -> Iterator[Found]:
     builds = [
         each
         for each in project.of(Required)
-        if each.command is not None and each.command.where is Where.IMAGE and is_ours(each)
+        if each.command is not None and each.command.where is Where.IMAGE and is_ours(each) and not each.editable
     ]
     loose = [
         each

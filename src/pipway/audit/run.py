@@ -25,6 +25,7 @@ from pipway.errors import PipwayError
 from pipway.findings import Severity
 
 MOST = 50_000  #: facts of one file
+_SAID = ("name", "value", "url", "text", "role", "key", "how", "what")  # by which facts of one place differ
 UNUSED = pw002.RULE.id
 ABOUT_COMMENTS = frozenset({"PW001", "PW002", "PW003"})  #: these no comment suppresses
 
@@ -73,13 +74,21 @@ def collect(
     return Project(tuple(sources), tuple(_once(facts)), said.organisation, today)
 
 
-def _once(facts: Iterable[Fact]) -> Iterable[Fact]:
-    """A file that is included is collected on its own as well."""
-    found: dict[tuple[object, ...], Fact] = {}
+def _once(facts: Sequence[Fact]) -> Iterable[Fact]:
+    """A file that is included is collected on its own as well, and then it is another source with the same path."""
+    sources: dict[str, Source] = {}
+    found = (fact.span.source for fact in facts)
+    twice = {source.path for source in found if sources.setdefault(source.path, source) is not source}
+    seen: set[tuple[object, ...]] = set()
     for fact in facts:
-        said = tuple(getattr(fact, name, "") for name in ("name", "value", "url", "text", "role", "key", "how", "what"))
-        found.setdefault((type(fact), fact.span.source.path, fact.span.start, fact.span.end, *said), fact)
-    return found.values()
+        path = fact.span.source.path
+        if path in twice:
+            said = (getattr(fact, name, "") for name in _SAID)
+            key = (type(fact), path, fact.span.start, fact.span.end, *said)
+            if key in seen:
+                continue
+            seen.add(key)
+        yield fact
 
 
 class _Path(PurePosixPath):

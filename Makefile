@@ -45,7 +45,7 @@ scenarios: system $(VENV)/.dev ## real failures, staged with real clients: named
 	@$(BIN)/python -m tests.scenarios
 
 audit-score: $(VENV)/.dev ## the audit on a corpus of projects: planted, found, false positives
-	@$(BIN)/python -m tests.audit.score
+	@$(BIN)/python -m tests.audit.score && $(BIN)/python -m tests.audit.real_world
 
 bench: system $(VENV)/.dev ## pipway beside its peers, in one run
 	$(BIN)/python bench/run.py

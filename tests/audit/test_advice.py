@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.audit.advice import ADVICE, advice
+from tests.audit.advised import ADVICE, advice
 from tests.audit.casefile import Case, lay
 
 from pipway.audit.rules import rules

@@ -114,9 +114,15 @@ def _record(files: Mapping[str, bytes], own_path: str) -> bytes:
 
 
 def make_sdist(
-    name: str, version: str, *, requires: Sequence[str] = (), requires_python: str = "", size_padding: int = 0
+    name: str,
+    version: str,
+    *,
+    requires: Sequence[str] = (),
+    requires_python: str = "",
+    size_padding: int = 0,
+    build_requires: Sequence[str] = (),
 ) -> bytes:
-    """A valid sdist that pip and uv can build without any other package."""
+    """A valid sdist that pip and uv can build without any other package, or with `build_requires`."""
     stem = _escape(name)
     text = core_metadata(name, version, requires=requires, requires_python=requires_python)
     info = f"{stem}-{version}.dist-info"
@@ -127,7 +133,7 @@ def make_sdist(
         (f"{info}/RECORD", f"{stem}/__init__.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n"),
     ]
     backend = _BACKEND.format(wheel_name=wheel_filename(name, version), members=built)
-    pyproject = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    pyproject = f'[build-system]\nrequires = {list(build_requires)}\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     files = {"PKG-INFO": text.encode(), "pyproject.toml": pyproject.encode(), "backend.py": backend.encode()}
     if size_padding:
         files["padding.bin"] = padding(f"{name}-{version}", size_padding)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
 from pipway.audit import formats
-from pipway.audit.base import Persona
+from pipway.audit.base import Found, Persona
 from pipway.audit.collect import Collector
 from pipway.audit.facts import Command, Fact, Index, Locked, Note, Option, Project, Required, Source, Span, Variable
-from pipway.audit.repair import mended
 from pipway.audit.report import Report, entries
+from pipway.audit.rounds import finished
 from pipway.audit.rules import rules
 from pipway.audit.run import Checked, check, collected
 from pipway.audit.walk import Tree
 
 TODAY = date(2026, 11, 21)
-ROUNDS = 5  # of fixing, as `pipway audit --fix` has
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -100,19 +100,18 @@ def judge(collector: Collector, path: str, raw: bytes, tree: Tree, *, show: bool
 
 
 def mend(collector: Collector, source: Source, whole: Project, checked: Checked, tree: Tree) -> None:
-    """Fixed files can be written, are read as the ones before were, and come to rest."""
+    """Fixed files can be written, and are read as the ones before were."""
     readable = unread(whole.facts)
+
+    def look(instead: Mapping[str, str]) -> list[Found]:
+        now = replace(source, text=instead.get(str(tree.place(source.path)), source.text))
+        again = project(collector, now, tree)
+        assert unread(again.facts) <= readable, (source.text, now.text)
+        return [each.found for each in check(again, rules(), persona=Persona.PEDANTIC).results]
+
     for unsafe in (False, True):
-        now, results = source, checked.results
-        for _ in range(ROUNDS):
-            changed = {each.source.path: each.after for each in mended([each.found for each in results], unsafe=unsafe)}
-            if source.path not in changed:
-                break
-            changed[source.path].encode("utf-8", "surrogateescape")
-            now = Source(source.path, changed[source.path], source.kind)
-            again = project(collector, now, tree)
-            assert unread(again.facts) <= readable, (source.text, now.text)
-            results = check(again, rules(), persona=Persona.PEDANTIC).results
+        for each in finished(tree, [each.found for each in checked.results], look, unsafe=unsafe).values():
+            each.after.encode("utf-8", "surrogateescape")
 
 
 def unread(facts: Iterable[Fact]) -> set[str]:

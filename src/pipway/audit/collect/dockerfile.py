@@ -23,8 +23,8 @@ WHERE = Where.IMAGE
 _NAME = re.compile(r"(?i)(?:dockerfile|containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.(?:dockerfile|containerfile)")
 _NO_DOCKERFILE = (".py", ".md", ".txt", ".sh", ".json", ".yml", ".yaml", ".dockerignore", ".j2", ".rst", ".go", ".js")
 _FROM = re.compile(r"(\S+)(?:\s+(?i:as)\s+(\S+))?")
-_PAIR = re.compile(r"([\w.-]+)=((?:\"(?:\\.|[^\"\\])*\"|'[^']*'|\\.|[^\s\"'\\]|[\"'\\])*)")
-_SINGLE = re.compile(r"([\w.-]+)(?:[ \t]+(.*\S))?\s*$", re.DOTALL)
+_PAIR = re.compile(r"(?<![\w.-])([\w.-]++)=((?:\"(?:\\.|[^\"\\])*\"|'[^']*'|\\.|[^\s\"'\\]|[\"'\\])*)")
+_SINGLE = re.compile(r"([\w.-]++)(?:[ \t]++(\S(?:.*\S)?))?\s*$", re.DOTALL)
 
 
 @dataclass

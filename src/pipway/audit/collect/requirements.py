@@ -96,8 +96,8 @@ def of_line(line: Line, via: str = KIND) -> Iterator[Fact]:
         written = line.span(offset, word.end)
         value_span = written if written.text == value else None
         if name == "hash":
-            kind, _, digest = value.partition(":")
-            place = line.span(offset + len(kind) + 1, word.end) if value_span else statement
+            kind, colon, digest = value.partition(":")
+            place = line.span(offset + len(kind) + 1, word.end) if value_span and colon else statement
             hashes.append((kind.lower(), digest, place))
         elif name == "editable":
             yield _required(line, offset, word.end, value, (), via, editable=True)

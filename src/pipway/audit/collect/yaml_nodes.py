@@ -112,10 +112,14 @@ def items(node: Node | None) -> list[Node]:
 def scalars(node: Node | None) -> Iterator[ScalarNode]:
     """All scalars of nested sequences, as GitLab flattens a script; bounded."""
     waiting = [node] if node is not None else []
+    seen: set[int] = set()  # an alias says nothing new
     for _ in range(MOST):
         if not waiting:
             return
         now = waiting.pop()
+        if id(now) in seen:
+            continue
+        seen.add(id(now))
         if isinstance(now, ScalarNode):
             yield now
         elif isinstance(now, SequenceNode) and not str(now.tag).endswith("!reference"):
@@ -199,12 +203,14 @@ def of_variables(
 def walked(node: Node | None) -> Iterator[MappingNode]:
     """Every mapping below a node, in order, bounded."""
     waiting: list[tuple[Node, int]] = [(node, 0)] if node is not None else []
+    seen: set[int] = set()
     for _ in range(MOST):
         if not waiting:
             return
         now, depth = waiting.pop()
-        if depth > DEEPEST:
+        if depth > DEEPEST or id(now) in seen:
             continue
+        seen.add(id(now))
         if isinstance(now, MappingNode):
             yield now
             waiting += [(value, depth + 1) for _, value in reversed(now.value)]

@@ -7,9 +7,14 @@ the tree is read as if the files were mended already.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 from pipway.audit.base import Found
+from pipway.audit.collect import collectors
+from pipway.audit.facts import Note, Source
 from pipway.audit.repair import Mended, mended
+from pipway.audit.run import collected
 from pipway.audit.walk import Tree
 
 MOST = 5  #: rounds
@@ -25,7 +30,8 @@ def finished(tree: Tree, first: Sequence[Found], look: Look, *, unsafe: bool) ->
         now: dict[str, Mended] = {}
         for each in mended(found, unsafe=unsafe):
             place = tree.place(each.source.path)
-            if place is not None and place not in now:  # two links lead to one file: the other one's turn is next
+            # Two links lead to one file: the other one's turn is next.
+            if place is not None and place not in now and sound(tree, each):
                 now[place] = each
         if not now:
             break
@@ -35,3 +41,18 @@ def finished(tree: Tree, first: Sequence[Found], look: Look, *, unsafe: bool) ->
         found = look({place: each.after for place, each in done.items()})
     changed = [(place, each) for place, each in done.items() if each.after != each.source.text]
     return dict(sorted(changed, key=lambda item: item[1].source.path))
+
+
+def sound(tree: Tree, each: Mended) -> bool:
+    """Whether what could be read of the file can be read of it when it is mended. If not, it stays as it is."""
+    return _unreadable(tree, each.source, each.after) <= _unreadable(tree, each.source, each.source.text)
+
+
+def _unreadable(tree: Tree, source: Source, text: str) -> set[str]:
+    """What cannot be read of a text in the place of a file's: the kinds of its collectors."""
+    path, found = PurePosixPath(source.path), set()
+    for collector in collectors():
+        if collector.matches(path, text[:1024]):
+            facts = collected(collector, replace(source, text=text, kind=collector.KIND), tree)
+            found |= {collector.KIND for fact in facts if isinstance(fact, Note) and fact.what == "unreadable"}
+    return found

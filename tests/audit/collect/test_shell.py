@@ -208,3 +208,12 @@ def test_every_option_stands_where_it_says(parts: list[tuple[str, str, str, str]
     found = {(option.span.text, option.value) for option in of(facts, Option)}
     assert found == {(text, url) for text, (*_, url) in zip(written, parts, strict=True)}
     assert all(option.value_span and option.value_span.text == option.value for option in of(facts, Option))
+
+
+def test_signs_within_a_test_are_no_pipes() -> None:
+    def commands(text: str) -> list[str]:
+        return [command.span.text for command in of(script(text), Command)]
+
+    assert commands("[[ $x =~ ^(pip|easy_install)$ ]] && pip check") == ["pip check"]
+    assert commands("[[ $(pip list) == y || -n $z ]] | pip check") == ["pip list", "pip check"]
+    assert commands("[[ a | b\npip check") == ["pip check"]

@@ -21,6 +21,7 @@ MOST = 20_000  #: commands of one text
 _BLANK = re.compile(r"(?:[ \t\f\v]|\\\r?\n|\r(?=\n)|\N{BYTE ORDER MARK})+")
 _COMMENT = re.compile(r"#[^\n]*")
 _TABS = re.compile(r"(?m)^\t+")
+_ALIAS = re.compile(r"[\w.-]+=")
 _ENDS = re.compile(r"\\n|\n")
 _REDIRECT = re.compile(r"(?:\d{0,3}|\{\w+\})(?:<<<|<<-|<<|<>|<&|<|>>|>\||>&|>)|&>>|&>")
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)(\+?)=")
@@ -28,7 +29,7 @@ _KEYWORDS = frozenset(
     ["if", "then", "elif", "else", "fi", "while", "until", "do", "done", "{", "}", "!", "esac", "coproc"]
 )
 _EXPORTING = frozenset({"export", "declare", "local", "typeset", "readonly", "setenv"})
-_RUNS_TEXT = programs.SHELLS | {"eval", "su", "runuser", "ssh"}
+_RUNS_TEXT = programs.SHELLS | {"eval", "su", "runuser", "ssh", "alias"}
 _READS_STDIN = programs.SHELLS | {"python", "source", ".", "eval", "perl", "ruby", "node"}
 
 
@@ -64,6 +65,10 @@ class _Simple:
     redirects: list[tuple[str, Word]] = field(default_factory=list)
     heredocs: list[_Heredoc] = field(default_factory=list)
     first_nested: int = 0  #: index of the first command within it
+
+    def tests(self) -> bool:
+        """Whether it is within `[[ … ]]`, where signs compare and group."""
+        return bool(self.tokens) and self.tokens[0].text == "[[" and self.tokens[-1].text != "]]"
 
 
 @dataclass(slots=True)
@@ -193,6 +198,9 @@ class _Reader(WordReader):
             if self.at >= size or (text[self.at] == closing and self.at not in self.opaque):
                 break
             if self.at not in self.opaque:
+                if text[self.at] in "()|&<>" and simple.tests():
+                    self.at += 1
+                    continue
                 if text.startswith(("<(", ">("), self.at):
                     self._process(simple)
                     continue
@@ -462,7 +470,10 @@ class _Reader(WordReader):
         for heredoc in simple.heredocs:
             heredoc.runs = True
         for place, token in enumerate(tokens):
-            if program.tool == "eval" or (program.tool == "ssh" and place and " " in token.text):
+            if program.tool == "alias" and (name := _ALIAS.match(token.text)):
+                value = token.value(self.text)
+                texts.append(value.cut(name.end(), len(value.text)))
+            elif program.tool == "eval" or (program.tool == "ssh" and place and " " in token.text):
                 texts.append(token.value(self.text))
             elif re.fullmatch(r"-[a-z]*c|--command", token.text) and program.tool != "ssh":
                 texts += [token.value(self.text) for token in tokens[place + 1 : place + 2]]

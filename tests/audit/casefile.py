@@ -6,7 +6,7 @@ test_cases.py reads those of rules, score.py those of the corpus.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from pip._internal.models.index import PyPI as FilesHost
 from tests.audit.canned import answered, split
 
 from pipway.audit.base import Persona
+from pipway.audit.before import told
+from pipway.audit.collect import locks
 from pipway.audit.configuration import Configuration
-from pipway.audit.facts import Organisation, Project
+from pipway.audit.facts import Organisation, Project, Source
 from pipway.audit.hosts import host
 from pipway.audit.run import collect
 from pipway.audit.walk import Tree
@@ -42,6 +44,7 @@ class Case:
     organisation: dict[str, frozenset[str]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     fixed: dict[str, str] = field(default_factory=dict)
+    base: dict[str, str] = field(default_factory=dict)  #: locks of the base branch
 
     def say(self, name: str, text: str) -> None:
         """One directive."""
@@ -76,8 +79,8 @@ def read(path: Path) -> Case:
         if line.startswith("--- "):
             current = line[4:].strip()
             into[current] = ""
-        elif line == "=== fixed\n":
-            into, current = case.fixed, ""
+        elif line in ("=== fixed\n", "=== base\n"):
+            into, current = (case.fixed if "fixed" in line else case.base), ""
         elif current:
             into[current] += (
                 line.replace("\\r\n", "\r\n")
@@ -102,4 +105,8 @@ def lay(case: Case, root: Path) -> Project:
         file.chmod(case.modes.get(name, 0o644))
     tree = Tree(root, known=frozenset(case.tracked))
     said = Configuration(organisation=Organisation(**case.organisation))
-    return answered(collect(tree, configuration=said, today=case.today), answers)
+    project = answered(collect(tree, configuration=said, today=case.today), answers)
+    if case.base:
+        before = (told(locks.collect(Source(path, text, locks.KIND), tree), "base") for path, text in case.base.items())
+        project = replace(project, before=tuple(fact for each in before for fact in each))
+    return project

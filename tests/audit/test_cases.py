@@ -1,9 +1,10 @@
 """Every rule's cases, from plain files: what must be found where, what must not, and what a fix makes of it.
 
 tests/audit/cases/PW101/NAME.case has, in this order: lines `# expect: PATH:LINE[:COLUMN] SEVERITY` (none for a close
-call), `# see: PATH:LINE` (all further places of the findings), `# fix: safe` or `# fix: unsafe`, `# tracked: PATH …`, `# mode: PATH 600`, `# persona: pedantic`,
-`# today: DATE`, `# organisation: KEY WORD …`; then files, each after a line `--- path`; and after `=== fixed` the files
-that a fix changes. `\\r` at the end of a line stands for a carriage return.
+call), `# see: PATH:LINE` (all further places of the findings), `# fix: safe` or `# fix: unsafe`, `# tracked: PATH …`,
+`# mode: PATH 600`, `# persona: pedantic`, `# today: DATE`, `# organisation: KEY WORD …`; then files, each after a line
+`--- path`; after `=== base` locks of the base branch, and after `=== fixed` the files that a fix changes. `\\r` at the
+end of a line stands for a carriage return.
 """
 
 from __future__ import annotations

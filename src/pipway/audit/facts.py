@@ -36,6 +36,12 @@ class Source:
     where: Where = Where.REPOSITORY
     tracked: bool = False  #: known to version control
     mode: int | None = None  #: permission bits
+    commit: str = ""  #: of a version that was once committed; its path begins with it
+
+    @property
+    def name(self) -> str:
+        """The path without the commit."""
+        return self.path.partition(":")[2] if self.commit else self.path
 
     @cached_property
     def _lines(self) -> list[int]:
@@ -171,7 +177,7 @@ class Locked:
     url_span: Span | None = None
     index: str = field(default="", repr=False)
     hashes: tuple[str, ...] = ()  #: "sha256:…"
-    kind: str = "registry"  #: registry, url, git, path, editable, workspace
+    kind: str = "registry"  #: registry, url, git, path, editable, workspace; source: no file, but where some come from
     index_span: Span | None = None
     filename: str = ""  #: where the lock names the file and has no URL of it
 
@@ -232,6 +238,7 @@ class Project:
     organisation: Organisation = field(default_factory=Organisation)
     today: date = date.min  #: UTC; what is older or newer than this is judged by rules
     answers: Answers | None = None  #: of a server; None: nobody was asked
+    before: tuple[Fact, ...] | None = None  #: of the locks at the base branch; None: nobody wants to know
 
     @cached_property
     def _by_kind(self) -> Mapping[type, Sequence[Fact]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pipway.audit.collect import collectors
@@ -66,4 +67,4 @@ def _variable(name: str, value: str, source: Source) -> Iterable[Fact]:
 
 def joined(one: Project, other: Project) -> Project:
     """A repository and the machine it is used on."""
-    return Project((*one.sources, *other.sources), (*one.facts, *other.facts), one.organisation, one.today)
+    return replace(one, sources=(*one.sources, *other.sources), facts=(*one.facts, *other.facts))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipway.cli.as_typed import AsTyped
 from pipway.errors import PipwayError, UsageError
 
 if TYPE_CHECKING:
@@ -68,9 +69,11 @@ class Wanted:
     exit_zero: bool
     online: bool = False
     server: str | None = None
+    base: str | None = None
+    history: bool = False
 
 
-@app.command()
+@app.command(cls=AsTyped)
 def audit(
     context: typer.Context,
     paths: Annotated[
@@ -107,11 +110,22 @@ def audit(
     server: Annotated[
         str | None, typer.Option(metavar="URL", help="Ask this pipway; by default the one of this machine's settings.")
     ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF", help="Compare locks with this branch or commit; auto: the one that CI merges into."
+        ),
+    ] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Look for secrets in all commits of the git repository, too.")
+    ] = False,
 ) -> None:
     """Find insecure and fragile index configuration, and mend it."""
     wanted = Wanted(
-        paths or (), format_, fail_on, persona, ignore or (), only or (), config, baseline, write_baseline,
+        [Path(path) for path in paths or ()], format_, fail_on, persona, ignore or (), only or (),
+        config and Path(config), baseline and Path(baseline), write_baseline and Path(write_baseline),
         machine, follow_links, fix, unsafe_fixes, diff, exit_zero, online or server is not None, server,
+        base, history,
     )  # fmt: skip
     try:
         code = _explain(explain) if explain is not None else _audit(wanted)
@@ -137,7 +151,7 @@ def _audit(wanted: Wanted) -> int:
     root, below, configuration = _place(wanted)
     persona, fail_on = _strictness(wanted, configuration)
     project, skipped = _collected(wanted, root, below, configuration)
-    if not project.sources:
+    if not project.sources and not wanted.history:
         _say(["nothing to audit: there is no file here that configures an installer", *map(_skipped, skipped)])
         return 4
     silent: list[str] = []
@@ -145,6 +159,11 @@ def _audit(wanted: Wanted) -> int:
         from pipway.cli.audit_online import joined
 
         project, silent = joined(project, wanted.server)
+    if wanted.base is not None:
+        from pipway.cli.audit_git import compared
+
+        project, uncompared = compared(project, root, wanted.base)
+        silent += uncompared
     checked = check(project, _rules(wanted), persona=persona, configuration=configuration)
     if wanted.diff or wanted.fix or wanted.unsafe:
         look = partial(_looked, wanted, root, below, configuration, project, persona)
@@ -152,10 +171,17 @@ def _audit(wanted: Wanted) -> int:
         if wanted.diff:
             return _differ(changed, project, look, wanted)
         if _write([*changed.values()], root, wanted):
-            answers = project.answers
+            answers, before = project.answers, project.before
             project, skipped = _collected(wanted, root, below, configuration)
-            project = replace(project, answers=answers)
+            project = replace(project, answers=answers, before=before)
             checked = check(project, _rules(wanted), persona=persona, configuration=configuration)
+    if wanted.history:
+        from pipway.audit import machine
+        from pipway.cli.audit_git import past
+
+        found = past(project, root, _rules(wanted), configuration)
+        project, silent = machine.joined(project, found.project), [*silent, *found.skipped]
+        checked = replace(checked, results=(*checked.results, *found.results))
     report = _report(checked, project, (*skipped, *silent), wanted)
     if wanted.write_baseline is not None:
         return _keep(report, wanted.write_baseline)

@@ -191,3 +191,13 @@ def test_advice_names_the_server_that_has_both_indexes(tmp_path: Path) -> None:
         found = check(project, {"PW201": rules()["PW201"]}).results
         assert len(found) == 1
         assert (f"{SERVER}simple/" in found[0].found.advice) is named
+
+
+def test_what_is_of_an_index_elsewhere_is_told_and_not_asked(tmp_path: Path) -> None:
+    """Its digests may be others, and nobody's fault."""
+    locked(tmp_path, "a")
+    (tmp_path / "pip.conf").write_text("[global]\nindex-url = https://other.corp/simple/\n")
+    found = asked(collect(Tree(tmp_path)), {"simple/a.json": page("a")})
+    sentence = f"requirements.txt: not compared where it comes from other.corp, for which {SERVER} does not stand"
+    assert found.unanswered == (sentence,)
+    assert list(found.answers.projects) == ["a"], "poetry.lock is asked about all the same"

@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 from pipway.audit.answers import Answer, Answers, Behind, Owner, Verdict
 from pipway.audit.facts import Index, Project
 from pipway.audit.offers import JSON, Page, needs, offers, page_of
-from pipway.audit.questions import Wanted, ours, wanted
+from pipway.audit.questions import Wanted, left_out, ours, wanted
 from pipway.errors import PipwayError, UsageError
 from pipway.redact import printable
 
@@ -96,7 +96,7 @@ async def ask(project: Project, client: Client, server: str, *, limits: Limits |
     indexes = tuple(replace(each, form=forms.get(each.name, "")) for each in answers.indexes)
     owners = {name: owner for name, owner in told if name in names}
     answers = replace(answers, indexes=indexes, projects=found, owners=owners)
-    return Asked(answers, tuple(_unanswered(answers)))
+    return Asked(answers, (*_unanswered(answers), *left_out(project, answers)))
 
 
 def _may_be_html(project: Project, answers: Answers) -> bool:

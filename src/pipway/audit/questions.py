@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -21,6 +22,17 @@ from pipway.errors import UsageError
 from pipway.simple.names import is_distribution, normalize
 
 LONGEST = 100  #: characters of a version
+
+#: Locks that do not name the index of each file, and whose configuration does.
+_READERS = MappingProxyType(
+    {
+        "requirements": frozenset({"pip"}),
+        "pdm.lock": frozenset({"pdm"}),
+        "Pipfile.lock": frozenset({"pipenv"}),
+        "pixi.lock": frozenset({"pixi"}),
+        "pylock.toml": frozenset({"pip", "uv", "pdm"}),
+    }
+)
 
 
 @dataclass(slots=True)
@@ -70,28 +82,49 @@ def filename_of(locked: Locked) -> str:
 
 def asked(project: Project, answers: Answers) -> Iterator[Locked]:
     """Entries of locks, and hashed requirements, that the server can be asked about: of an index that it stands for."""
-    elsewhere = _elsewhere(project, answers)
+    for locked, host_elsewhere in _candidates(project, answers):
+        if not host_elsewhere:
+            yield locked
+
+
+def left_out(project: Project, answers: Answers) -> Iterator[str]:
+    """Sentences about files of which something is not asked, and why."""
+    found = {
+        (locked.span.source.path, elsewhere): None for locked, elsewhere in _candidates(project, answers) if elsewhere
+    }
+    for path, name in found:
+        yield f"{path}: not compared where it comes from {name}, for which {answers.server} does not stand"
+
+
+def _candidates(project: Project, answers: Answers) -> Iterator[tuple[Locked, str]]:
+    """Files of indexes, with the host of the index that may have them and is not behind the server, or ""."""
+    elsewhere = [
+        index
+        for index in project.of(Index)
+        if index.role != "upload" and host(index.url) and not is_public(host(index.url))
+        if not answers.stands_for(index.url)
+    ]
+    hosts: dict[str, str] = {}
     for locked in project.of(Locked):
         if locked.kind != "registry" or not locked.version or not known_name(locked.name):
             continue
-        if locked.index:
-            if not (answers.stands_for(locked.index) or is_public(host(locked.index))):
-                continue
-        elif locked.span.source.path in elsewhere:
-            continue
         if locked.format == "pixi.lock" and not filename_of(locked):
             continue  # conda's
-        yield locked
+        path = locked.span.source.path
+        if locked.index:
+            there = answers.stands_for(locked.index) or is_public(host(locked.index))
+            yield locked, "" if there else host(locked.index) or "another index"
+        else:
+            if path not in hosts:
+                hosts[path] = next((host(index.url) for index in elsewhere if _may_be_of(index, locked)), "")
+            yield locked, hosts[path]
 
 
-def _elsewhere(project: Project, answers: Answers) -> set[str]:
-    """Files whose own index the server does not stand for."""
-    return {
-        index.span.source.path
-        for index in project.of(Index)
-        if index.role in ("primary", "default") and host(index.url) and not is_public(host(index.url))
-        if not answers.stands_for(index.url)
-    }
+def _may_be_of(index: Index, locked: Locked) -> bool:
+    """Whether the tool that reads this lock, which does not say from where its files are, may take them from there."""
+    if index.tool not in _READERS.get(locked.format, frozenset()):
+        return False
+    return index.via != "requirements" or index.span.source.path == locked.span.source.path
 
 
 def wanted(project: Project, answers: Answers) -> dict[str, Wanted]:

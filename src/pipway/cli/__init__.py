@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from pipway import __version__
+from pipway.cli.as_typed import GroupAsTyped
 from pipway.errors import PipwayError
 
 #: verb (and its module here, which offers `app`) → its sentence in `--help`
@@ -73,7 +74,7 @@ def _options(
 def program() -> TyperGroup:
     """The whole command tree, verbs unloaded."""
     # Plain help: Rich's costs more time than everything else `--help` does.
-    app = typer.Typer(name="pipway", no_args_is_help=True, rich_markup_mode=None)
+    app = typer.Typer(name="pipway", cls=GroupAsTyped, no_args_is_help=True, rich_markup_mode=None)
     app.callback()(_options)
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)  # an app with a callback is one

@@ -245,7 +245,7 @@ def _collected(
         from pipway.audit import machine
         from pipway.clients.here import here
 
-        project = machine.joined(project, machine.collect(here(os.environ)))
+        project = machine.joined(project, machine.collect(here(os.environ), tree.skipped))
     return project, tuple(tree.skipped)
 
 
@@ -302,7 +302,7 @@ def _differ(changed: Mapping[str, Mended], before: Project, look: Look, wanted: 
 def _write(changed: Sequence[Mended], root: Path, wanted: Wanted) -> bool:
     """Whether a file was written."""
     from pipway.audit.repair import write
-    from pipway.redact import printable
+    from pipway.audit.report import named
 
     titles = {each.source.path: ", ".join(each.titles) for each in changed}
     any_written = False
@@ -311,7 +311,7 @@ def _write(changed: Sequence[Mended], root: Path, wanted: Wanted) -> bool:
         what = (
             f"not mended: {done.path}: {done.why_not}" if done.why_not else f"mended {done.path}: {titles[done.path]}"
         )
-        _say([printable(_clean(what))])
+        _say([named(_clean(what))])
     return any_written
 
 
@@ -368,7 +368,9 @@ def _shown(text: str) -> str:
 
 
 def _skipped(text: str) -> str:
-    return f"not looked at: {_clean(text)}"
+    from pipway.audit.report import named
+
+    return f"not looked at: {named(_clean(text))}"
 
 
 def _say(lines: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipway.audit import tracked, walk
+from pipway.audit.facts import Index
 from pipway.audit.run import collect
 from pipway.audit.walk import Tree
 
@@ -99,12 +100,29 @@ def test_bounds_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert tree.skipped == [".: more than 3 files and folders"]
 
 
-def test_a_large_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walk, "LARGEST", 10)
-    (tmp_path / "requirements.txt").write_text("flask\n" * 10)
+def test_what_is_not_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "LARGEST", 1 << 20)
+    monkeypatch.setattr(walk, "LARGEST_LOCK", 2 << 20)
+    (tmp_path / "pip.conf").write_text("#" * (1 << 20) + "\n")
+    (tmp_path / "uv.lock").write_text("#" * (1 << 20) + "\n")
+    (tmp_path / "poetry.lock").write_text("#" * (2 << 20) + "\n")
+    (tmp_path / "Pipfile").write_bytes(b"\0")
+    (tmp_path / "uv.toml").write_text("a = [")
     tree = Tree(tmp_path)
-    assert collect(tree).sources == ()
-    assert tree.skipped == ["requirements.txt: no text, too large, or out of the tree"]
+    assert [source.path for source in collect(tree).sources] == ["uv.lock", "uv.toml"]
+    assert sorted(tree.skipped)[:3] == [
+        "Pipfile: it is no text",
+        "pip.conf: it is larger than 1 MiB",
+        "poetry.lock: it is larger than 2 MiB",
+    ]
+    assert sorted(tree.skipped)[-1].startswith("uv.toml: ")
+
+
+def test_more_facts_than_anybody_writes_are_told(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("--extra-index-url https://a.corp/\n" * 501)
+    tree = Tree(tmp_path)
+    assert len(collect(tree).of(Index)) == 500
+    assert tree.skipped == ["requirements.txt: more than 500 indexes"]
 
 
 @pytest.mark.needs("git")

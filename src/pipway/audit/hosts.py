@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache, lru_cache
-from typing import TypeVar
 from urllib.parse import urlsplit
 
-from pipway.audit.facts import Index, Locked, Option, Organisation, Project, Required, Span
+from pipway.audit.facts import Option, Organisation, Project
 from pipway.clients.layers import default_index
-
-T = TypeVar("T", Option, Index)
 
 #: Tools that leave out an index on http unless its host is trusted, as pip does (pip's session.py, SECURE_ORIGINS).
 REFUSE_HTTP = frozenset({"pip", "pdm", "pipenv", "hatch", "tox", "nox"})
@@ -84,11 +81,6 @@ def covers(trusted: str, url: str) -> bool:
     return bool(host(url)) and name in {host(url), "*"} and (number is None or int(number[1]) == port(url))
 
 
-def nearest(facts: Sequence[T], span: Span) -> list[T]:
-    """Those of the same file first."""
-    return sorted(facts, key=lambda fact: fact.span.source.path != span.source.path)
-
-
 def named(trusted: str) -> str:
     """The host that an option trusts, "" where a variable says it."""
     bare = trusted.strip().lower()
@@ -97,21 +89,6 @@ def named(trusted: str) -> str:
     if bare.count(":") > 1 and not bare.startswith("["):
         return bare  # an IPv6 address
     return "" if _UNKNOWN.search(bare) else host(f"//{bare}") or _PORT.sub("", bare)
-
-
-def useless(option: Option, project: Project) -> bool:
-    """Whether indexes are configured and nothing is at the host that this option trusts.
-
-    A host that is not private may hold the files of an index elsewhere, as PyPI's does.
-    """
-    if not is_private(named(option.value), project.organisation):
-        return False
-    asked = [index.url for index in project.of(Index) if host(index.url)]
-    named_files: list[Required | Locked] = [*project.of(Required), *project.of(Locked)]
-    asked += [each.url for each in named_files if host(each.url)]
-    unknown = any(not host(index.url) for index in project.of(Index))
-    known = any(index.role != "find-links" for index in project.of(Index))
-    return known and not unknown and not any(covers(option.value, url) for url in asked)
 
 
 @cache

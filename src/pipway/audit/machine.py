@@ -26,20 +26,22 @@ _OURS = re.compile(
 )
 
 
-def collect(surroundings: Surroundings) -> Project:
-    """What the clients of this machine are told, by files and by variables."""
+def collect(surroundings: Surroundings, skipped: list[str] | None = None) -> Project:
+    """What the clients of this machine are told, by files and by variables; `skipped` takes what is not looked at."""
+    unread = [] if skipped is None else skipped
     sources: list[Source] = []
     facts: list[Fact] = []
     for path in dict.fromkeys(_files(surroundings)):
         found = load(path)
         if found is None:
+            unread.append(f"{path}: {Tree(path.parent, follow=True).why_not(path.name)}")
             continue
         pure = PurePosixPath(path.as_posix())
         for collector in collectors():
             if collector.matches(pure, ""):
                 source = Source(pure.as_posix(), found[0], collector.KIND, Where.MACHINE, mode=found[1])
                 sources.append(source)
-                facts += collected(collector, source, Tree(path.parent))
+                facts += collected(collector, source, Tree(path.parent, skipped=unread))
     for name, value in sorted(surroundings.environ.items()):
         if _OURS.fullmatch(name) and len(value) <= _LONGEST:
             source = Source(name, value, "environment", Where.MACHINE)

@@ -6,7 +6,6 @@ audit with an error of its own: silence would look like a clean project.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -14,9 +13,10 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from pipway.audit.base import Found, Persona, Rule
+from pipway.audit.bounds import bounded
 from pipway.audit.collect import Collector, collectors
 from pipway.audit.configuration import Configuration
-from pipway.audit.facts import Fact, Project, Source, Where
+from pipway.audit.facts import Fact, Note, Project, Source, Where
 from pipway.audit.patterns import spec
 from pipway.audit.rules import Explained, pw002
 from pipway.audit.suppress import covering, suppressions, unused
@@ -24,7 +24,6 @@ from pipway.audit.walk import Tree
 from pipway.errors import PipwayError
 from pipway.findings import Severity
 
-MOST = 50_000  #: facts of one file
 _SAID = ("name", "value", "url", "text", "role", "key", "how", "what")  # by which facts of one place differ
 UNUSED = pw002.RULE.id
 ABOUT_COMMENTS = frozenset({"PW001", "PW002", "PW003"})  #: these no comment suppresses
@@ -67,7 +66,7 @@ def collect(
         for collector in _readers(tree, path):
             source = tree.read(path, collector.KIND, getattr(collector, "WHERE", Where.REPOSITORY))
             if source is None:
-                tree.skipped.append(f"{path}: no text, too large, or out of the tree")
+                tree.skipped.append(f"{path}: {tree.why_not(path)}")
                 break
             sources.append(source)
             facts += collected(collector, source, tree)
@@ -110,15 +109,20 @@ def _readers(tree: Tree, path: str) -> list[Collector]:
 
 
 def collected(collector: Collector, source: Source, tree: Tree) -> Iterable[Fact]:
-    """What one collector finds in one file. Failed when it fails."""
+    """What one collector finds in one file; `tree.skipped` says what it could not read of it. Failed when it fails."""
     try:
-        return list(itertools.islice(collector.collect(source, tree), MOST))
+        facts, over = bounded(collector.collect(source, tree))
     except Exception as error:
         raise Failed(
             "audit-failed",
             f"reading {source.path} as {collector.KIND} failed with {type(error).__name__}",
             fix="report this file; `exclude` in the configuration leaves it out until then",
         ) from error
+    unread = [fact.text for fact in facts if isinstance(fact, Note) and fact.what in ("unreadable", "cut")]
+    tree.skipped += [
+        said for text in dict.fromkeys((*unread, *over)) if (said := f"{source.path}: {text}") not in tree.skipped
+    ]
+    return facts
 
 
 @dataclass(frozen=True, slots=True)

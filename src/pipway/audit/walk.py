@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import posixpath
+import re
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,10 +25,15 @@ from pipway.audit.patterns import spec
 from pipway.clients.ordinary_files import content
 
 LARGEST = 2 << 20  #: bytes of a file
+LARGEST_LOCK = 32 << 20  #: bytes of what a program wrote: a large repository's lock has more than ten million
 MOST = 200_000  #: files and folders of a tree
 DEEPEST = 64  #: folders within folders
 PATIENCE = 10.0  #: seconds for all patterns of all .gitignore files; then none is asked any more
 _RULES = 1 << 18  # bytes of a .gitignore
+
+_WRITTEN = re.compile(
+    r"(?i)(?:uv|poetry|pdm|pixi|pipfile)\.lock|pylock(?:\.[^.]+)?\.toml|.*(?:requirement|constraint|lock).*\.txt"
+)
 
 #: Folders of tools, which nobody writes by hand.
 _PASSED = frozenset(
@@ -90,7 +96,7 @@ class Tree:
 
     def read(self, path: str | PurePosixPath, kind: str = "", where: Where = Where.REPOSITORY) -> Source | None:
         """A file relative to the root. None when it is not there, too large, no text, or out of the tree."""
-        name = posixpath.normpath(str(path).replace("\\", "/"))
+        name = posixpath.normpath(str(path))
         if posixpath.isabs(name) or name == ".." or name.startswith("../") or "\0" in name:
             return None
         real = self.place(name)
@@ -99,6 +105,19 @@ class Tree:
             return None
         text, mode = self.instead.get(real, found[0]), found[1]
         return Source(name, text, kind, where, tracked=name in self.tracked, mode=mode)
+
+    def why_not(self, path: str) -> str:
+        """Why `read` gives nothing of a file that is there."""
+        real = self.place(path)
+        if real is None:
+            return "a link leads out of the tree"
+        try:
+            raw = content(Path(real), largest(Path(real).name))
+        except (OSError, ValueError) as error:
+            return f"it cannot be read: {getattr(error, 'strerror', None) or error}"
+        if len(raw) > (most := largest(Path(real).name)):
+            return f"it is larger than {most >> 20} MiB"
+        return "it is no text"
 
     def head(self, path: str, most: int = 1024) -> str:
         """The beginning of a file; "" when there is none."""
@@ -215,25 +234,30 @@ class Tree:
         return verdict
 
 
+def largest(name: str) -> int:
+    """Bytes that a file of this name may have."""
+    return max(LARGEST, LARGEST_LOCK) if _WRITTEN.fullmatch(name) else LARGEST
+
+
 def load(path: Path) -> tuple[str, int] | None:
-    """The text and the permission bits of a file of at most LARGEST bytes; None when it is no such file or no text.
+    """The text and the permission bits of a file that is not too large; None when it is no such file or no text.
 
     Bytes that are no UTF-8 stay as surrogates and a byte order mark stays, so that all can be written back as it was.
     """
     try:
-        raw = content(path, LARGEST)
+        most = largest(path.name)
+        raw = content(path, most)
         mode = stat.S_IMODE(path.stat().st_mode)
     except (OSError, ValueError):
         return None
-    if len(raw) > LARGEST or b"\0" in raw:
+    if len(raw) > most or b"\0" in raw:
         return None
     return raw.decode("utf-8", "surrogateescape"), mode
 
 
 def _patterns(file: Path, folder: str) -> _Ignored | None:
     try:
-        raw = content(file, _RULES)
-        if file.is_symlink() or len(raw) > _RULES:
+        if file.is_symlink() or len(raw := content(file, _RULES)) > _RULES:
             return None
         return _Ignored(folder, spec(raw.decode("utf-8", "replace").splitlines()))
     except (OSError, ValueError):

@@ -29,7 +29,8 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Edit, Found, Repair, Rule
 from pipway.audit.facts import Index, Project, Span
-from pipway.audit.hosts import REFUSE_HTTP, covers, host, is_loopback, nearest, port, trusts
+from pipway.audit.hosts import REFUSE_HTTP, host, is_loopback, port
+from pipway.audit.trust import Trust
 from pipway.findings import Severity
 
 RULE = Rule("PW101", "plain-http-index", "Plain-http index", Severity.MEDIUM)
@@ -37,7 +38,7 @@ RULE = Rule("PW101", "plain-http-index", "Plain-http index", Severity.MEDIUM)
 
 def check(project: Project) -> Iterator[Found]:
     """Every index on http but those of this machine; http `find-links` are PW105's, uploads PW901's."""
-    trusted = list(trusts(project))
+    trust = Trust(project)
     for index in project.of(Index):
         name = host(index.url)
         if (
@@ -47,7 +48,7 @@ def check(project: Project) -> Iterator[Found]:
             or is_loopback(name)
         ):
             continue
-        opened = [option for option in trusted if option.tool == index.tool and covers(option.value, index.url)]
+        opened = trust.opened_by(index)
         refuses = index.tool in REFUSE_HTTP
         severity = Severity.HIGH if opened or not refuses else Severity.MEDIUM
         if not refuses:
@@ -62,7 +63,7 @@ def check(project: Project) -> Iterator[Found]:
             severity,
             consequence=consequence,
             advice=f"make {name} answer on https, and write https://",
-            related=tuple((option.span, f"trusts {name}") for option in nearest(opened, index.span)[:3]),
+            related=tuple((option.span, f"trusts {name}") for option in opened),
             repair=_repair(index, safe=name in project.organisation.https),
         )
 

@@ -32,8 +32,9 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.edits import removal
-from pipway.audit.facts import Index, Locked, Option, Project
-from pipway.audit.hosts import covers, is_loopback, is_public, named, nearest, trusts, useless
+from pipway.audit.facts import Option, Project
+from pipway.audit.hosts import is_loopback, is_public, named, trusts
+from pipway.audit.trust import Trust
 from pipway.findings import Severity
 
 RULE = Rule(
@@ -47,24 +48,20 @@ RULE = Rule(
 
 def check(project: Project) -> Iterator[Found]:
     """Every such option but those of this machine and those that PW103 calls useless."""
+    trust = Trust(project)
     for option in trusts(project):
         name = named(option.value)
-        if not name or is_loopback(name) or useless(option, project):
+        if not name or is_loopback(name) or trust.useless(option):
             continue
-        indexes = [
-            index for index in project.of(Index) if index.tool == option.tool and covers(option.value, index.url)
-        ]
-        locked = any(covers(option.value, each.url) for each in project.of(Locked) if each.url)
-        worst = is_public(name) or name == "*" or locked or bool(indexes)
+        indexes = trust.indexes_of(option)
+        worst = is_public(name) or name == "*" or bool(indexes) or trust.is_locked(option)
         yield Found(
             option.span,
             f"the certificate of {'every host' if name == '*' else name} is not checked",
             Severity.CRITICAL if worst else Severity.HIGH,
             consequence=_consequence(option, name, worst=worst),
             advice="install the certificate authority of your network, or name its file with `cert`",
-            related=tuple(
-                ((index.url_span or index.span), "is asked there") for index in nearest(indexes, option.span)[:3]
-            ),
+            related=tuple(((index.url_span or index.span), "is asked there") for index in indexes),
             repair=Repair(f"check the certificate of {name} again", removal(option.span)),
         )
 

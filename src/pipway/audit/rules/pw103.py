@@ -29,17 +29,19 @@ from collections.abc import Iterator
 from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.edits import removal
 from pipway.audit.facts import Project
-from pipway.audit.hosts import is_loopback, named, trusts, useless
+from pipway.audit.hosts import is_loopback, named, trusts
+from pipway.audit.trust import Trust
 from pipway.findings import Severity
 
 RULE = Rule("PW103", "useless-trusted-host", "Trusted host that no index uses", Severity.LOW)
 
 
 def check(project: Project) -> Iterator[Found]:
-    """Every trusted host that `hosts.useless` knows of."""
+    """Every trusted host that `Trust.useless` knows of."""
+    trust = Trust(project)
     for option in trusts(project):
         name = named(option.value)
-        if name and not is_loopback(name) and useless(option, project):
+        if name and not is_loopback(name) and trust.useless(option):
             yield Found(
                 option.span,
                 f"no index is at {name}, which is trusted without a certificate",

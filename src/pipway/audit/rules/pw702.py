@@ -27,7 +27,8 @@ Good
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 
 from pipway.audit.base import Edit, Found, Repair, Rule
 from pipway.audit.collect.variable_options import PIP_LISTS
@@ -61,6 +62,12 @@ _ADVICE = {
 def check(project: Project) -> Iterator[Found]:
     """What the collector found in files that pip may read."""
     unread = {note.span.source.path for note in project.of(Note) if note.what == "never-read"}
+    options: dict[str, list[Option]] = {}
+    for option in project.of(Option):
+        if option.span.source.kind == "pip.conf":
+            options.setdefault(option.span.source.path, []).append(option)
+    for every in options.values():
+        every.sort(key=_end)
     for note in project.of(Note):
         source = note.span.source
         if note.what in _WHAT and source.kind == "pip.conf" and source.path not in unread:
@@ -69,22 +76,22 @@ def check(project: Project) -> Iterator[Found]:
                 _WHAT[note.what],
                 consequence="pip stops with “Configuration file could not be loaded”",
                 advice=_ADVICE[note.what],
-                repair=_repair(note, project),
+                repair=_repair(note, options.get(source.path, [])),
             )
 
 
-def _repair(note: Note, project: Project) -> Repair | None:
-    """A further value of a list is indented; the mark at the beginning goes."""
+def _end(option: Option) -> int:
+    return option.span.end
+
+
+def _repair(note: Note, options: Sequence[Option]) -> Repair | None:
+    """A further value of a list is indented; the mark at the beginning goes. `options` of its file, in order."""
     if note.what == "encoding" and note.span.text == "\ufeff":
         return Repair("take the byte order mark away", (Edit(note.span, ""),), safe=True)
-    above = [
-        option
-        for option in project.of(Option)
-        if option.span.source.path == note.span.source.path and option.span.end <= note.span.start
-    ]
+    above = bisect_right(options, note.span.start, key=_end)
     if note.what != "unindented" or not above or " " in note.span.text.strip():
         return None
-    nearest = max(above, key=lambda option: option.span.end)
+    nearest = options[above - 1]
     if nearest.name not in PIP_LISTS:
         return None
     return Repair(

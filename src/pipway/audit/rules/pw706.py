@@ -32,7 +32,7 @@ Good
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pipway.audit.base import Confidence, Found, Persona, Rule
 from pipway.audit.facts import Option, Project, Where
@@ -56,18 +56,13 @@ def check(project: Project) -> Iterator[Found]:
         for option in project.of(Option)
         if option.tool == "pip" and option.name == "index-url" and option.command is None and option.layer in _ORDER
     ]
+    leading = _leading(options)
     for option in options:
-        machine = option.span.source.where is Where.MACHINE
-        stronger = [
-            other
-            for other in options
-            if _ORDER.index(other.layer) > _ORDER.index(option.layer)
-            and other.value.rstrip("/") != option.value.rstrip("/")
-            and (other.span.source.where is Where.MACHINE) == machine
-        ]
-        if not stronger:
+        machine, said = _on_machine(option), option.value.rstrip("/")
+        layers = [leading.get((machine, layer), ()) for layer in reversed(_ORDER[_ORDER.index(option.layer) + 1 :])]
+        winner = next((other for every in layers for other in every if other.value.rstrip("/") != said), None)
+        if winner is None:
             continue
-        winner = max(stronger, key=lambda other: _ORDER.index(other.layer))
         yield Found(
             option.value_span or option.span,
             f"another layer overrides this index: {winner.key or winner.layer}",
@@ -77,3 +72,17 @@ def check(project: Project) -> Iterator[Found]:
             advice="say it in one layer",
             related=((winner.value_span or winner.span, "has the say"),),
         )
+
+
+def _on_machine(option: Option) -> bool:
+    return option.span.source.where is Where.MACHINE
+
+
+def _leading(options: Iterable[Option]) -> dict[tuple[bool, str], list[Option]]:
+    """Of each layer the first option, and the first that says something else: one of them differs from any value."""
+    found: dict[tuple[bool, str], list[Option]] = {}
+    for option in options:
+        every = found.setdefault((_on_machine(option), option.layer), [])
+        if not every or (len(every) == 1 and every[0].value.rstrip("/") != option.value.rstrip("/")):
+            every.append(option)
+    return found

@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -75,45 +75,51 @@ def audited(root: Path, *, follow: bool = False) -> Project:
     return collect(Tree(root, follow=follow), configuration=found(root))
 
 
-LINKS: dict[str, Callable[[Path, Path], object]] = {
-    "a file": lambda root, outside: (root / "requirements.txt").symlink_to(outside / "requirements.txt"),
-    "a relative link": lambda root, outside: (root / "pip.conf").symlink_to("../outside/pip.conf"),
-    "a folder": lambda root, outside: (root / "conf").symlink_to(outside),
-    "a link to a link": lambda root, outside: [
-        (root / "one").symlink_to(outside),
-        (root / "requirements.txt").symlink_to("one/requirements.txt"),
-    ],
-    "ignored patterns": lambda root, outside: (root / ".gitignore").symlink_to(outside / ".gitignore"),
-    "a configuration": lambda root, outside: (root / "pyproject.toml").symlink_to(outside / "pyproject.toml"),
-    "our own configuration": lambda root, outside: (root / "pipway.toml").symlink_to(outside / "pipway.toml"),
-    "upwards": lambda root, outside: (root / "requirements.txt").write_text("-r ../outside/secret.txt\n"),
-    "far up": lambda root, outside: (root / "requirements.txt").write_text(f"-r {'../' * 30}{outside}/secret.txt\n"),
-    "absolute": lambda root, outside: (root / "requirements.txt").write_text(f"-r {outside}/secret.txt\n"),
-    "an address of a file": lambda root, outside: (root / "requirements.txt").write_text(
-        f"-r file://{outside}/secret.txt\n-c file:../outside/secret.txt\n-e file://{outside}\n"
-    ),
-    "backslashes": lambda root, outside: (root / "requirements.txt").write_text("-r ..\\outside\\secret.txt\n"),
-    "an include through a link": lambda root, outside: [
-        (root / "conf").symlink_to(outside),
-        (root / "requirements.txt").write_text("-r conf/secret.txt\n-r ./conf/../conf/secret.txt\n"),
-    ],
-    "a command": lambda root, outside: (root / "Dockerfile").write_text(
-        f"FROM x\nRUN pip install -r {outside}/secret.txt -c ../outside/secret.txt --cert {outside}/secret.txt x\n"
-    ),
-    "a certificate": lambda root, outside: (root / "pip.conf").write_text(f"[global]\ncert = {outside}/secret.txt\n"),
-    "a variable": lambda root, outside: (root / ".env").write_text(
-        f"PIP_CONFIG_FILE={outside}/pip.conf\nPIP_REQUIREMENT={outside}/secret.txt\nUV_CONFIG_FILE={outside}/pip.conf\n"
-    ),
-    "a workspace": lambda root, outside: (root / "pyproject.toml").write_text(
-        '[tool.uv.workspace]\nmembers = ["../outside"]\n[tool.uv.sources]\nx = { path = "../outside" }\n'
-        '[tool.setuptools.dynamic]\ndependencies = { file = "../outside/secret.txt" }\n'
-    ),
+#: Files of a tree; `-> ` makes a link, `{outside}` is the folder beside it.
+LINKS: dict[str, dict[str, str]] = {
+    "a file": {"requirements.txt": "-> {outside}/requirements.txt"},
+    "a relative link": {"pip.conf": "-> ../outside/pip.conf"},
+    "a folder": {"conf": "-> {outside}"},
+    "a link to a link": {"one": "-> {outside}", "requirements.txt": "-> one/requirements.txt"},
+    "ignored patterns": {".gitignore": "-> {outside}/.gitignore"},
+    "a configuration": {"pyproject.toml": "-> {outside}/pyproject.toml"},
+    "our own configuration": {"pipway.toml": "-> {outside}/pipway.toml"},
+    "upwards": {"requirements.txt": "-r ../outside/secret.txt"},
+    "far up": {"requirements.txt": f"-r {'../' * 30}{{outside}}/secret.txt"},
+    "absolute": {"requirements.txt": "-r {outside}/secret.txt"},
+    "an address of a file": {
+        "requirements.txt": "-r file://{outside}/secret.txt\n-c file:../outside/secret.txt\n-e file://{outside}"
+    },
+    "backslashes": {"requirements.txt": "-r ..\\outside\\secret.txt"},
+    "an include through a link": {
+        "conf": "-> {outside}",
+        "requirements.txt": "-r conf/secret.txt\n-r ./conf/../conf/secret.txt",
+    },
+    "a command": {
+        "Dockerfile": "FROM x\nRUN pip install -r {outside}/secret.txt -c ../outside/secret.txt --cert {outside}/pip.conf"
+    },
+    "a certificate": {"pip.conf": "[global]\ncert = {outside}/secret.txt"},
+    "a variable": {".env": "PIP_CONFIG_FILE={outside}/pip.conf\nPIP_REQUIREMENT={outside}/secret.txt"},
+    "a workspace": {
+        "pyproject.toml": '[tool.uv.workspace]\nmembers = ["../outside"]\n[tool.uv.sources.x]\npath = "../outside"\n'
+        '[tool.setuptools.dynamic.dependencies]\nfile = "../outside/secret.txt"'
+    },
 }
+
+
+def lay(root: Path, outside: Path, how: str) -> None:
+    """One of LINKS."""
+    for name, text in LINKS[how].items():
+        said = text.replace("{outside}", str(outside))
+        if said.startswith("-> "):
+            (root / name).symlink_to(said[3:])
+        else:
+            (root / name).write_text(f"{said}\n")
 
 
 @pytest.mark.parametrize("how", LINKS)
 def test_nothing_outside_is_opened(root: Path, outside: Path, how: str) -> None:
-    LINKS[how](root, outside)
+    lay(root, outside, how)
     with watched() as opened:
         whole = audited(root)
         results = check(whole, rules()).results
@@ -126,7 +132,7 @@ def test_nothing_outside_is_opened(root: Path, outside: Path, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["a file", "a relative link", "a folder", "a link to a link"])
 def test_who_asks_gets_what_is_outside(root: Path, outside: Path, how: str) -> None:
-    LINKS[how](root, outside)
+    lay(root, outside, how)
     whole = audited(root, follow=True)
     assert any("hidden.corp" in source.text for source in whole.sources)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +56,22 @@ def test_help_loads_no_server() -> None:
     assert loaded & heavy == set()
     ours = {name for name in loaded if name.startswith("pipway")}
     assert ours == {"pipway", "pipway.cli", "pipway.cli.as_typed", "pipway.errors"}
+
+
+def test_an_audit_loads_nothing_that_takes_longer_than_it(tmp_path: Path) -> None:
+    """A small repository is audited in the time that such a package needs."""
+    (tmp_path / "requirements.txt").write_text("flask==3.0\n")
+    script = (
+        "import sys\n"
+        "from pipway.cli import main\n"
+        "try: main(['audit', sys.argv[1]])\n"
+        "except SystemExit: pass\n"
+        "print(' '.join(sys.modules), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stderr.split())
+    assert "pipway.audit.rules.pw101" in loaded
+    assert loaded & {"pydantic", "ruamel.yaml", "cryptography", "rich", "structlog", "asyncio", "starlette"} == set()
 
 
 @pytest.mark.slow

@@ -19,7 +19,6 @@ from pipway.errors import UsageError
 
 _SHORT = 12  # digits of a commit's id
 AUTO = "auto"  #: as a name: what the CI says that this is merged into
-_NOTHING = Tree(Path("/"), known=frozenset())  # a lock includes no file
 
 #: variable of a CI → whether it is a commit, and not a branch of the remote
 _TARGETS: Mapping[str, bool] = {
@@ -76,7 +75,7 @@ def facts(git: Git, commit: str, root: Path, project: Project) -> tuple[Fact, ..
     for path, name in names.items():
         if name in contents:
             source = Source(path, contents[name].decode("utf-8", "surrogateescape"), locks.KIND, tracked=True)
-            found += told(collected(locks, source, _NOTHING), commit)
+            found += told(collected(locks, source, Tree(git.top, known=frozenset())), commit)
     return tuple(found)
 
 

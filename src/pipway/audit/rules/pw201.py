@@ -31,7 +31,7 @@ from collections.abc import Iterator, Sequence
 
 from pipway.audit.base import Confidence, Edit, Found, Repair, Rule
 from pipway.audit.effective import Effective, view
-from pipway.audit.facts import Command, Index, Option, Organisation, Project, Span
+from pipway.audit.facts import Command, Index, Option, Organisation, Project, Span, Where
 from pipway.audit.hosts import host, is_loopback, is_private, is_public
 from pipway.audit.indexes import cut
 from pipway.clients.layers import default_index
@@ -76,6 +76,8 @@ def _asked(extra: Index, asking: Sequence[Effective], every: Sequence[Index], pr
         if _first(each).rstrip("/") != extra.url.rstrip("/")
     ]
     if not judged:
+        if any(each.command is None or each.command.where is Where.REPOSITORY for each in asking):
+            yield from _as_backup(extra, every, project)  # the configuration of the machine where it runs holds, too
         return
     severity, worst = max(judged, key=lambda pair: pair[0])
     first, ours = worst.primary, _is_ours(_first(worst), project.organisation)
@@ -122,6 +124,7 @@ def _alone(extra: Index, beaten: Sequence[Span], every: Sequence[Index], project
     primaries = [index for index in every if index.role == "primary" and _together(index, extra)]
     first = primaries[-1].url if primaries else default_index()
     if first.rstrip("/") == extra.url.rstrip("/"):
+        yield from _as_backup(extra, every, project)
         return
     if beaten:
         yield Found(
@@ -144,6 +147,22 @@ def _alone(extra: Index, beaten: Sequence[Span], every: Sequence[Index], project
         related=tuple((index.url_span or index.span, "the first index") for index in primaries[-1:]),
         repair=None if primaries else _repair(extra, project, every),
     )
+
+
+def _as_backup(extra: Index, every: Sequence[Index], project: Project) -> Iterator[Found]:
+    """PyPI as an extra index makes sense only beside another first one, and the project has one of ours."""
+    ours = [index for index in every if index.role == "primary" and _is_ours(index.url, project.organisation)]
+    if ours and is_public(host(extra.url)):
+        name = host(ours[0].url)
+        yield Found(
+            extra.url_span or extra.span,
+            f"{host(extra.url)} is an extra index, and {name} the first one elsewhere",
+            Severity.CRITICAL,
+            confidence=Confidence.MEDIUM,
+            consequence=f"wherever both hold, pip takes the highest version from either, past what {name} decides",
+            advice=f"leave it out, and let {name} serve what is missing",
+            related=((ours[0].url_span or ours[0].span, "the first index"),),
+        )
 
 
 def _together(one: Index, other: Index) -> bool:

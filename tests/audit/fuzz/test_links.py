@@ -43,7 +43,8 @@ sys.addaudithook(_hook)
 def watched() -> Iterator[list[str]]:
     """What is opened meanwhile, real paths."""
     global _OPENED
-    _OPENED = opened = []
+    opened: list[str] = []
+    _OPENED = opened
     try:
         yield opened
     finally:
@@ -96,7 +97,7 @@ LINKS: dict[str, dict[str, str]] = {
         "requirements.txt": "-r conf/secret.txt\n-r ./conf/../conf/secret.txt",
     },
     "a command": {
-        "Dockerfile": "FROM x\nRUN pip install -r {outside}/secret.txt -c ../outside/secret.txt --cert {outside}/pip.conf"
+        "Dockerfile": "FROM x\nRUN pip install -r {outside}/secret.txt -c ../outside/secret.txt --cert {outside}/a"
     },
     "a certificate": {"pip.conf": "[global]\ncert = {outside}/secret.txt"},
     "a variable": {".env": "PIP_CONFIG_FILE={outside}/pip.conf\nPIP_REQUIREMENT={outside}/secret.txt"},

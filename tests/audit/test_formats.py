@@ -12,9 +12,9 @@ import pytest
 
 from pipway.audit import formats
 from pipway.audit.base import Edit, Found, Repair, Rule
-from pipway.audit.facts import Index, Option, Project, Source, Span, Where
+from pipway.audit.facts import Index, Option, Project, Source, Span, Variable, Where
 from pipway.audit.formats import text
-from pipway.audit.report import Report, entries, region, snippet
+from pipway.audit.report import Report, Veil, entries, region, snippet
 from pipway.audit.run import Result
 from pipway.clients.diff import hide
 from pipway.findings import Severity
@@ -184,3 +184,22 @@ def test_a_region_ends_where_its_text_ends() -> None:
     source = Source("f", "ab\ncd\n", "")
     where = region(Span(source, 1, 4))
     assert (where.line, where.column, where.end_line, where.end_column) == (1, 2, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("secret", "line", "shown"),
+    [
+        (
+            "test",
+            "pip install pytest --index-url http://me:test@x/",
+            "pip install pytest --index-url http://[hidden]@x/",
+        ),
+        ("test", "echo test, 'test'", "echo [hidden], '[hidden]'"),
+        ("Sup3rSecret", "echo xSup3rSecretx", "echo x[hidden]x"),
+    ],
+)
+def test_a_short_secret_is_hidden_by_itself_only(secret: str, line: str, shown: str) -> None:
+    """A hole in every word that has it would tell what it is."""
+    source = Source("x.sh", line, "script")
+    variable = Variable("PASSWORD", secret, Span(source, 0, 1))
+    assert Veil(Project((source,), (variable,)))(line) == shown

@@ -7,11 +7,12 @@ knows may say anything; who asks for what is missing asks `is_open` first.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 
 from pipway.audit.base import Edit
-from pipway.audit.facts import Command, Option, Project, Required, Span, Variable, Where
+from pipway.audit.facts import Command, Copied, Option, Project, Required, Span, Variable, Where
 
 EVERYWHERE = "*"
 DEPLOYED = frozenset({Where.IMAGE, Where.CI})
@@ -108,6 +109,17 @@ def is_ours(required: Required) -> bool:
 def setting(project: Project, name: str) -> frozenset[str]:
     """Paths of files that set a variable."""
     return frozenset(each.span.source.path for each in project.of(Variable) if each.name == name)
+
+
+def copied(project: Project) -> frozenset[str]:
+    """Names of files and folders that an image copies: their scripts run while it is built."""
+    names = {posixpath.basename(name.rstrip("/")) for each in project.of(Copied) for name in each.sources}
+    return frozenset(names) - {"", ".", "*"}
+
+
+def is_copied(path: str, names: frozenset[str]) -> bool:
+    """Whether an image copies a file, or a folder that it is in."""
+    return not names.isdisjoint(path.split("/"))
 
 
 def added(command: Command, text: str) -> tuple[Edit, ...]:

@@ -28,6 +28,7 @@ _WIDE = 4000  # characters of a line, or of a sentence, that are looked at: hidi
 
 _PASSWORD = re.compile(r"//[^/\s:@]*:([^/\s@]+)@")
 _SECRET_NAME = re.compile(r"(?i)pass(word|wd|phrase)?$|token$|secret$|api[-_]?key$|(?:^|_)auth$")
+_LONG = 8  #: characters from which a secret is hidden within other words, too
 _LEAST = 4  # characters: what is shorter would hide every other word
 
 
@@ -127,7 +128,7 @@ class Veil:
     @cached_property
     def _secrets(self) -> re.Pattern[str] | None:
         found = sorted(set(_secrets(self.project)), key=lambda text: (-len(text), text))
-        return re.compile("|".join(map(re.escape, found))) if found else None
+        return re.compile("|".join(map(_whole, found))) if found else None
 
     def __call__(self, text: str) -> str:
         """`text` as it may be shown."""
@@ -135,6 +136,12 @@ class Veil:
         if self._secrets is not None:
             text = self._secrets.sub(HIDDEN, text)
         return hide(hide_arguments(text))
+
+
+def _whole(secret: str) -> str:
+    """A short one by itself only: a hole in every word that has it would tell what it is."""
+    pattern = re.escape(secret)
+    return pattern if len(secret) >= _LONG else rf"(?<![A-Za-z0-9]){pattern}(?![A-Za-z0-9])"
 
 
 def _secrets(project: Project) -> Iterator[str]:

@@ -25,10 +25,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipway.audit.base import Found, Repair, Rule
+from pipway.audit.base import Found, Persona, Repair, Rule
 from pipway.audit.edits import removal
 from pipway.audit.facts import Option, Project
-from pipway.audit.installs import is_on
+from pipway.audit.installs import is_on, says, told
 from pipway.findings import Severity
 
 RULE = Rule(
@@ -41,16 +41,19 @@ _TOOLS = frozenset({"pip", "uv", "pdm", "pipenv", "tox", "pip-tools"})
 
 def check(project: Project) -> Iterator[Found]:
     """Every such option that is on for all projects."""
+    options = told(project)
     for option in project.of(Option):
         if option.tool not in _TOOLS or not _allows(option):
             continue
         if option.command is not None and option.command.verb in _LOOKING:
             continue
+        alone = option.command is not None and says(option.command, options, "no-deps", "no-dependencies")
         listed = option.command is not None and option.command.listed
         edits = () if listed else removal(option.span)
         yield Found(
             option.span,
             "pre-releases of every project are installed",
+            persona=Persona.PEDANTIC if alone else Persona.REGULAR,
             consequence=f"{option.tool} takes a pre-release of any dependency when it is the newest version",
             advice="ask for the pre-release of one project: a specifier with one in it, or --all-releases NAME",
             repair=Repair("take finished versions only", edits) if edits else None,

@@ -23,12 +23,11 @@ Good
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.base import Found, Persona, Repair, Rule
 from pipway.audit.edits import removal
-from pipway.audit.facts import Copied, Option, Project, Where
-from pipway.audit.installs import is_on
+from pipway.audit.facts import Option, Project, Where
+from pipway.audit.installs import copied, is_copied, is_on
 from pipway.findings import Severity
 
 RULE = Rule(
@@ -38,13 +37,13 @@ RULE = Rule(
 
 def check(project: Project) -> Iterator[Found]:
     """Every such option; of a CI job, which is thrown away, only pedants hear. An image may copy what it likes."""
-    copied = {PurePosixPath(name).name for each in project.of(Copied) for name in each.sources}
+    names = copied(project)
     for option in project.of(Option):
         if option.name != "break-system-packages" or not is_on(option.value):
             continue
         source = option.span.source
         where = option.command.where if option.command is not None else source.where
-        if Where.IMAGE in (where, source.where) or PurePosixPath(source.path).name in copied:
+        if Where.IMAGE in (where, source.where) or is_copied(source.path, names):
             continue
         listed = option.command is not None and option.command.listed
         edits = () if listed else removal(option.span)

@@ -26,6 +26,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Command, Option, Project, Where
+from pipway.audit.installs import copied, is_copied
 from pipway.findings import Severity
 
 RULE = Rule("PW506", "pip-as-root", "pip as root", Severity.MEDIUM)
@@ -44,10 +45,13 @@ def check(project: Project) -> Iterator[Found]:
                 consequence="setup code of everything that is installed runs as root",
                 advice=_ADVICE,
             )
+    names = copied(project)
     for option in project.of(Option):
         if option.tool != "pip" or option.name != "root-user-action" or option.value != "ignore":
             continue
         where = option.command.where if option.command is not None else option.span.source.where
+        if where is Where.REPOSITORY and is_copied(option.span.source.path, names):
+            where = Where.IMAGE
         yield Found(
             option.span,
             "pip's warning about root is hidden",

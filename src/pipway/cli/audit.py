@@ -6,6 +6,7 @@ with --online, and writes only with --fix, --unsafe-fixes and --write-baseline.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -127,6 +128,7 @@ def audit(
         machine, follow_links, fix, unsafe_fixes, diff, exit_zero, online or server is not None, server,
         base, history,
     )  # fmt: skip
+    gc.disable()  # nearly all that is made stays until the end; looking for what does not is a fifth of the time
     try:
         code = _explain(explain) if explain is not None else _audit(wanted)
     except PipwayError:
@@ -138,6 +140,8 @@ def audit(
 
         show_unexpected(error)
         code = 3
+    finally:
+        gc.enable()
     raise typer.Exit(code)
 
 

@@ -80,7 +80,7 @@ class ConfigFiles:
             if path is not None:
                 ranked[_NAMED] = self._named[path]
         dropped = {_LEGACY, _USER} if isolated or _NAMED in ranked else set()
-        layers = [list(_of_sections(ranked[rank], verb)) for rank in sorted(ranked) if rank not in dropped]
+        layers = [list(of_sections(ranked[rank], verb)) for rank in sorted(ranked) if rank not in dropped]
         unknown = bool(value) and _NAMED not in ranked
         return layers, None, unknown or any(name in mount for mount in commands[0].mounts for name in _NAMES)
 
@@ -136,7 +136,7 @@ def _rank(target: str) -> int | None:
     return _SITE if _SITES.search(target) else None
 
 
-def _of_sections(indexes: Sequence[Index], verb: str) -> Iterator[Index]:
+def of_sections(indexes: Sequence[Index], verb: str) -> Iterator[Index]:
     """[global] first, then the command's own section, which has the say; others are not read."""
     sections = [(match[1] if (match := _SECTION.match(index.key)) else "global") for index in indexes]
     for wanted in ("global", verb):

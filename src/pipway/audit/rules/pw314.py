@@ -11,14 +11,22 @@ Each action, each test and each package that is built anywhere in it can read it
 Bad
 ---
     # .github/workflows/ci.yml
+    on: push
     env:
       PIP_INDEX_URL: https://svc:${{ secrets.TOKEN }}@nexus.corp/simple
+    jobs:
+      test:
+        runs-on: ubuntu-latest
+        steps:
+          - run: pip install -r requirements.txt
 
 Good
 ----
     # .github/workflows/ci.yml
+    on: push
     jobs:
       test:
+        runs-on: ubuntu-latest
         steps:
           - run: pip install -r requirements.txt
             env:

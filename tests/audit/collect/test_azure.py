@@ -62,3 +62,18 @@ def test_requirements() -> None:
 def test_hostile_text(data: st.DataObject) -> None:
     """Pieces taken out and put in: it never stops, and every place stays right."""
     collected(azure, changed(TEXT, data), PATH)
+
+
+def test_variables_that_a_script_prints() -> None:
+    """The agent sets them for the steps that follow."""
+    text = """\
+steps:
+- script: echo "##vso[task.setvariable variable=PIP_INDEX_URL]http://a/simple"
+- powershell: Write-Host "##vso[task.setvariable variable=pip.trusted.host;isOutput=true]h"
+- bash: echo "##vso[task.complete result=Failed]x"
+"""
+    variables = of(collected(azure, text, PATH), Variable)
+    assert [(each.name, each.value, each.how) for each in variables] == [
+        ("PIP_INDEX_URL", "http://a/simple", "setvariable"),
+        ("PIP_TRUSTED_HOST", "h", "setvariable"),
+    ]

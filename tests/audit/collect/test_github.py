@@ -112,3 +112,31 @@ def test_requirements() -> None:
 def test_hostile_text(data: st.DataObject) -> None:
     """Pieces taken out and put in: it never stops, and every place stays right."""
     collected(github, changed(TEXT, data), PATH)
+
+
+def test_variables_for_later_steps() -> None:
+    """What a step appends to the file that holds them."""
+    text = """\
+jobs:
+  a:
+    steps:
+      - run: echo PIP_INDEX_URL=http://a >> $GITHUB_ENV
+      - run: echo "PIP_PRE=1" >> "$GITHUB_ENV"
+      - run: |
+          cat >> "${GITHUB_ENV}" <<EOF
+          UV_INDEX_URL=http://b
+          EOF
+      - run: |
+          "PIP_TRUSTED_HOST=h" >> $env:GITHUB_ENV
+          echo "PIP_PROXY=p" | Out-File -FilePath $env:GITHUB_ENV -Append
+          echo "PIP_CERT=c" >> other.txt
+        shell: pwsh
+"""
+    variables = of(collected(github, text, PATH), Variable)
+    assert [(each.name, each.value, each.how) for each in variables] == [
+        ("PIP_INDEX_URL", "http://a", "dotenv"),
+        ("PIP_PRE", "1", "dotenv"),
+        ("UV_INDEX_URL", "http://b", "dotenv"),
+        ("PIP_TRUSTED_HOST", "h", "dotenv"),
+        ("PIP_PROXY", "p", "dotenv"),
+    ]

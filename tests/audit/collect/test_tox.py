@@ -36,7 +36,7 @@ def test_commands() -> None:
     assert said(collected(tox, TEXT, PATH)) == [
         "pip install -i http://a {opts} {packages}",
         "pip install -rreq.txt",
-        "pip install pytest",
+        "pip install pytest>=1",
         "pip install --index-url=http://c",
         "{envpython} -m pip install x y",
         "pip install z",
@@ -67,7 +67,7 @@ def test_requirements() -> None:
     """What is installed."""
     requirements = of(collected(tox, TEXT, PATH), Required)
     assert [(required.name, required.specifier) for required in requirements] == [
-        ("pytest", ""),
+        ("pytest", ">=1"),
         ("x", ""),
         ("y", ""),
         ("z", ""),

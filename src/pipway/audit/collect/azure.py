@@ -12,12 +12,14 @@ from pipway.audit.collect import commands, powershell, shell
 from pipway.audit.collect import yaml_nodes as yaml
 from pipway.audit.collect.shell import Scene
 from pipway.audit.collect.words import Value, Variables
-from pipway.audit.facts import Fact, Option, Scope, Source, Where
+from pipway.audit.facts import Fact, Option, Scope, Source, Span, Variable, Where
 from pipway.audit.walk import Tree
 
 KIND = "azure-pipelines"
 WHERE = Where.CI
 _TEMPLATE = re.compile(r"\$\(([A-Za-z_][\w.]*)\)|\$\{\{[^{}]*\}\}|\$\[[^\[\]]*\]")
+#: a line that a script prints, and the agent heeds
+_PRINTED = re.compile(r"##vso\[task\.setvariable variable=([A-Za-z_][\w.]{0,200})(?:;[^\]\n]{0,200})?\]([^\"'\n]*)")
 _POWERSHELLS = ("pwsh", "powershell")
 _STEPS = frozenset({"script", "bash", "task", *_POWERSHELLS})
 
@@ -46,6 +48,13 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
             yield from yaml.of_variables(source, yaml.child(node, "variables"), "variables", scope, known)
         for node in yaml.walked(root):
             yield from _step(source, node, known)
+    for printed in _PRINTED.finditer(source.text):
+        value = Span(source, *printed.span(2))
+        yield from commands.of_set(
+            Variable(
+                printed[1].replace(".", "_").upper(), value.text, Span(source, *printed.span()), value, "setvariable"
+            )
+        )
 
 
 def _step(source: Source, node: MappingNode, known: Variables) -> Iterator[Fact]:

@@ -12,13 +12,18 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from pipway.audit.collect import commands, powershell, shell
 from pipway.audit.collect import yaml_nodes as yaml
 from pipway.audit.collect.shell import Scene
+from pipway.audit.collect.text import Text
 from pipway.audit.collect.words import Value
-from pipway.audit.facts import Fact, Option, Scope, Source, Where
+from pipway.audit.facts import Fact, Option, Scope, Source, Variable, Where
 from pipway.audit.walk import Tree
 
 KIND = "github-workflow"
 WHERE = Where.CI
 _TEMPLATE = re.compile(r"\$\{\{\s*(?:env\.([A-Za-z_]\w*)|[^{}]*(?:\{[^{}]*\}[^{}]*)*)\s*\}\}")
+_KEPT = re.compile(
+    r"(?i)(?<![\w:])([A-Za-z_]\w{0,200})=([^\s\"'|>]{0,2000})[\"']?[ \t]*(?:>>|\|[ \t]*(?:Out-File|Add-Content|tee)\b)"
+    r"[^\n|;]{0,200}\$\{?env:GITHUB_ENV"
+)
 _POWERSHELLS = ("pwsh", "powershell")
 
 
@@ -81,11 +86,22 @@ def _step(level: _Level, step: MappingNode) -> Iterator[Fact]:
         text = yaml.scalar(source, run)
         if kind.startswith(_POWERSHELLS):
             yield from commands.facts(powershell.read(text, scene, _TEMPLATE))
+            yield from _kept(text)
         elif not kind.startswith("python"):
             yield from commands.facts(shell.read(text, scene, known, _TEMPLATE))
     uses = yaml.child(step, "uses")
     if isinstance(uses, ScalarNode):
         yield from _action(source, uses, yaml.child(step, "with"), scene)
+
+
+def _kept(text: Text) -> Iterator[Fact]:
+    """What PowerShell appends to the file of variables for later steps; of other shells `commands` knows."""
+    for found in _KEPT.finditer(text.text):
+        value = text.span(*found.span(2))
+        exact = value if value.text == found[2] and found[2] else None
+        yield from commands.of_set(
+            Variable(found[1], found[2], text.span(found.start(1), found.end(2)), exact, "dotenv")
+        )
 
 
 def _action(source: Source, uses: ScalarNode, given: Node | None, scene: Scene) -> Iterator[Fact]:

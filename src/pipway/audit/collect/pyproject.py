@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from pipway.audit.collect import hatch, pdm, pixi, poetry, uv_toml
+from pipway.audit.collect import hatch, pdm, pixi, poetry, tox_toml, uv_toml
 from pipway.audit.collect.toml_facts import options, requirements
 from pipway.audit.collect.toml_nodes import Node, read_or_note
 from pipway.audit.facts import Fact, Note, Source, Span
@@ -38,6 +38,7 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     yield from pdm.facts(document.get("tool", "pdm"))
     yield from hatch.facts(document.get("tool", "hatch"), "tool.hatch")
     yield from pixi.facts(document.get("tool", "pixi"), "tool.pixi")
+    yield from tox_toml.facts(document.get("tool", "tox"))
     yield from _pip_tools(document)
 
 

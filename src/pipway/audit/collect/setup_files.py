@@ -11,6 +11,7 @@ from itertools import accumulate, islice
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
+from pipway.audit.collect import tox
 from pipway.audit.collect.ini_items import IniText, read
 from pipway.audit.collect.requirement_lines import required
 from pipway.audit.facts import Fact, Index, Note, Option, Source, Span
@@ -53,6 +54,8 @@ def _links(source: Source) -> Iterator[Fact]:
 def _setup_cfg(source: Source) -> Iterator[Fact]:
     file = read(source)
     yield from file.notes()
+    if "tox:tox" in file.ini.sections:
+        yield from tox.facts(source, 0, len(source.text))
     for item in file.ini.items:
         name = item.name.replace("-", "_")
         if item.section == "easy_install":

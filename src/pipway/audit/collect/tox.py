@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, shell
-from pipway.audit.collect.shell import Scene
+from pipway.audit.collect.shell import Scene, Script
 from pipway.audit.collect.text import Text
-from pipway.audit.facts import Fact, Index, Option, Scope, Source, Span, Variable
+from pipway.audit.facts import Command, Fact, Index, Option, Scope, Source, Span, Variable, Word
 from pipway.audit.walk import Tree
 
 KIND = "tox"
@@ -78,10 +78,25 @@ def _item(source: Source, section: str, key: str, start: int, end: int) -> Itera
                 Variable(pair.group(1), pair.group(2), text.span(0, pair.end()), exact, "set_env")
             )
         elif key == "deps":
-            yield from commands.of_arguments(text, "pip", "install", scene)
+            yield from dependency(text, scene)
         elif key == "indexserver" and (pair := _PAIR.match(text.text)):
             url = text.span(*pair.span(2))
             role = "primary" if pair.group(1) == "default" else "extra"
             yield Index("tox", url.text, role, text.span(0, pair.end()), url, pair.group(1), key=key)
         elif key in ("pip_pre", "download", "system_site_packages", "sitepackages"):
             yield Option("tox", key.replace("_", "-"), text.text.strip(), text.span(), None, key=key, section=section)
+
+
+def dependency(text: Text, scene: Scene) -> Iterator[Fact]:
+    """A line of `deps`: options as pip has them, or one requirement, whose signs are none of a shell's."""
+    said = text.text.strip()
+    if said.startswith("-"):
+        yield from commands.of_arguments(text, "pip", "install", scene)
+        return
+    place = text.text.find(said)
+    span = text.span(place, place + len(said))
+    start = Span(text.source, span.start, span.start)
+    words = (Word("pip", start), Word("install", start), Word(said, span))
+    yield from commands.facts(
+        Script((Command(words, span, "pip", "install", where=scene.where, step=scene.step, listed=True),))
+    )

@@ -11,6 +11,8 @@ from pipway.audit.base import Edit
 from pipway.audit.facts import Span
 
 _USERINFO = re.compile(r"^\s*[A-Za-z][A-Za-z0-9+.-]*://([^\s/?#\"'<>]*)@")
+#: a password with a sign that ends the host of a URL; what stands behind the colon is no port
+_BROKEN = re.compile(r"^\s*[A-Za-z][A-Za-z0-9+.-]*://([^\s/?#\"'<>@:]+:(?!\d+[/?#])[^\s\"'<>@{}$]+)@")
 #: where a program, a CI or a person puts a value in: ${X}, $X, %X%, {{ x }}, $(x), <x>, ***
 FILLED = re.compile(
     r"\$?\{\{[^}]{0,200}\}\}|\$\{[^}]{0,200}\}|\$\([^)]{0,200}\)|\$[A-Za-z_]\w*|%[A-Za-z_]\w*%|<[^>]{0,200}>|\*{3,}|"
@@ -22,7 +24,7 @@ _TOKEN = re.compile(r"gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|pypi
 
 def holds_secret(url: str) -> bool:
     """Whether its userinfo has a password or a token that is written there."""
-    match = _USERINFO.match(url)
+    match = _USERINFO.match(url) or _BROKEN.match(url)
     if match is None:
         return False
     user, colon, password = match[1].partition(":")
@@ -38,7 +40,7 @@ def is_filled_in(text: str) -> bool:
 
 def has_login(url: str) -> bool:
     """Whether its userinfo has a password, written there or filled in later."""
-    match = _USERINFO.match(_masked(url))
+    match = _USERINFO.match(_masked(url)) or _BROKEN.match(url)
     return match is not None and ((":" in match[1] and not match[1].endswith(":")) or holds_secret(url))
 
 

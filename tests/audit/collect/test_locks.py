@@ -216,7 +216,8 @@ def test_pipfile_lock() -> None:
         },
         "develop": {"a": {"version": "==1"}},
     }
-    found = named(json.dumps(document, indent=4), "Pipfile.lock")
+    source, *found = named(json.dumps(document, indent=4), "Pipfile.lock")
+    assert (source.kind, source.name, source.index) == ("source", "corp", "https://u:p@nexus.corp/simple")
     assert brief(found) == [
         ("a", "1", "registry", "", 1),
         ("g", "", "git", "https://git.corp/g.git@0123", 0),

@@ -80,6 +80,8 @@ _RUNNING: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 _REQUIREMENT_OPTIONS = frozenset({"editable", "with", "from", "with-editable", "spec", "package-name"})
 _TRUE = "true"
+_CONTAINERS = frozenset({"docker", "podman", "nerdctl"})
+_MOST_WORDS = 500
 
 
 def facts(script: Script) -> Iterator[Fact]:
@@ -89,6 +91,8 @@ def facts(script: Script) -> Iterator[Fact]:
         yield command
         for variable in command.variables:
             yield from of_set(variable, command)
+        for variable in _handed(command):
+            yield from of_set(variable)
         for fact in of_command(command):
             if isinstance(fact, Option | Index | Required):
                 kind, span = f"{type(fact).__name__} {getattr(fact, 'name', '')}", fact.span
@@ -102,6 +106,17 @@ def facts(script: Script) -> Iterator[Fact]:
     for variable in script.variables:
         yield from of_set(variable)
     yield from written.facts(script)
+
+
+def _handed(command: Command) -> Iterator[Variable]:
+    """`docker run -e NAME=value`: the environment of a container."""
+    if command.tool not in _CONTAINERS:
+        return
+    for option, word in zip(command.words[1:_MOST_WORDS], command.words[2:_MOST_WORDS], strict=False):
+        text = word.text if option.text in ("-e", "--env") else word.text.removeprefix("--env=")
+        name, sign, value = text.partition("=")
+        if sign and (option.text in ("-e", "--env") or text != word.text) and name.isidentifier():
+            yield Variable(name, value, word.span, inner(word.span, value) if value else None, "-e")
 
 
 def of_set(variable: Variable, command: Command | None = None) -> Iterator[Fact]:

@@ -108,6 +108,8 @@ def _environment(source: Source, pairs: list[tuple[ScalarNode, Node]]) -> Iterat
     for key, node in pairs:
         if key.value == "channels":
             yield from _condarc(source, [(key, node)])
+        if key.value == "variables":
+            yield from yaml.of_variables(source, node, "variables")
         if key.value != "dependencies" or not isinstance(node, SequenceNode):
             continue
         for each in node.value[:_MOST]:

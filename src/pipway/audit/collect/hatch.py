@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from pipway.audit.collect.toml_facts import index, options, requirements
 from pipway.audit.collect.toml_nodes import Node, read_or_note
+from pipway.audit.collect.toml_scripts import scripts
 from pipway.audit.collect.variable_options import of_variable
 from pipway.audit.facts import Fact, Source, Variable
 from pipway.audit.walk import Tree
@@ -43,6 +44,7 @@ def facts(table: Node | None, section: str) -> Iterator[Fact]:
         for key in _LISTS:
             yield from requirements(node.get(key), name)
         yield from _sources(node.get("sources"), f"{where}.sources")
+        yield from scripts(node.get("scripts"))
     for name, node in table.pairs("publish"):
         yield from _publish(node, f"{above}publish.{name}")
 

@@ -50,7 +50,7 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
 
 def _recipe(source: Source, start: int, end: int, known: dict[str, Value | None]) -> Iterator[Fact]:
     """Each line by itself, or the whole when it begins with `#!`."""
-    scene = Scene(source.where)
+    scene = Scene(source.where, step=f"recipe at {start}")
     if source.text[start:end].lstrip().startswith("#!"):
         if _SHELL.match(source.text, start, end):
             yield from commands.facts(shell.read(Text.piece(source, start, end), scene, known, _TEMPLATE))

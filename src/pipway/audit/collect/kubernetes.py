@@ -1,4 +1,4 @@
-"""Kubernetes manifests: the environment of containers, and what a ConfigMap hands on. Commands are not read."""
+"""Kubernetes manifests: the environment of containers, their commands, and what a ConfigMap hands on."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from pipway.audit.collect import commands
+from pipway.audit.collect import commands, compose
 from pipway.audit.collect import yaml_nodes as yaml
+from pipway.audit.collect.shell import Scene
 from pipway.audit.facts import Fact, Source, Variable, Where
 from pipway.audit.walk import Tree
 
@@ -34,6 +35,19 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
             continue
         for mapping in yaml.walked(root):
             yield from _environment(source, yaml.child(mapping, "env"))
+            if yaml.child(mapping, "image") is not None:
+                yield from _command(source, mapping)
+
+
+def _command(source: Source, container: MappingNode) -> Iterator[Fact]:
+    """`command` with the `args` behind it."""
+    scene = Scene(WHERE, step=yaml.plain(yaml.child(container, "name")))
+    parts = [yaml.child(container, key) for key in ("command", "args")]
+    lists = [node for node in parts if isinstance(node, SequenceNode) and node.value]
+    if lists:
+        every = [item for node in lists for item in node.value]
+        whole = SequenceNode(lists[0].tag, every, lists[0].start_mark, lists[-1].end_mark)
+        yield from compose.words(source, whole, scene)
 
 
 def _environment(source: Source, node: Node | None) -> Iterator[Fact]:

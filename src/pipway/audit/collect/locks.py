@@ -53,6 +53,9 @@ def _pipfile(source: Source) -> Iterator[Fact]:
         yield Note("unreadable", Span(source, 0, 0), "it is no lock", {"format": "JSON"})
         return
     sources = _sources(source, document.get("_meta"))
+    for name, (url, span) in sources.items():
+        if span is not None:
+            yield Locked("Pipfile.lock", name, "", span, index=url, kind="source", index_span=span)
     at = misses = 0
     for category, packages in document.items():
         if category == "_meta" or not isinstance(packages, dict):

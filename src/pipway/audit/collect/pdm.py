@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from pipway.audit.collect.toml_facts import index, options, requirements
 from pipway.audit.collect.toml_nodes import Node, read_or_note
+from pipway.audit.collect.toml_scripts import scripts
 from pipway.audit.facts import Fact, Source
 from pipway.audit.walk import Tree
 
@@ -80,6 +81,7 @@ def facts(table: Node | None) -> Iterator[Fact]:
             role = "primary" if each.said("name") == "pypi" else "extra"
             yield index("pdm", each, _role(each, role), "tool.pdm.source")
             yield from _switches(each, "tool.pdm.source")
+    yield from scripts(table.get("scripts"))
     for key, node in table.pairs("resolution"):
         if node.kind != "table":
             yield from options("pdm", key.replace("_", "-"), node, f"tool.pdm.resolution.{key}", section="resolution")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from pipway.audit.collect.toml_facts import of_table, options, plain_indexes
+from pipway.audit.collect.toml_facts import index, of_table, options, plain_indexes
 from pipway.audit.collect.toml_nodes import Node, read_or_note
+from pipway.audit.collect.toml_scripts import scripts
 from pipway.audit.facts import Fact, Index, Source
 from pipway.audit.walk import Tree
 
@@ -53,6 +54,8 @@ def facts(table: Node | None, section: str) -> Iterator[Fact]:
         for key, node in table.pairs(name):
             if key in ("channels", "exclude-newer", "channel-priority"):
                 yield from options("pixi", key, node, f"{above}{name}.{key}", section=f"{above}{name}")
+                if key == "channels":
+                    yield from _channels(node, f"{above}{name}.channels")
     yield from _of_environment(table, above)
     for name, feature in table.pairs("feature"):
         yield from _of_environment(feature, f"{above}feature.{name}.")
@@ -62,8 +65,18 @@ def _of_environment(table: Node, above: str) -> Iterator[Fact]:
     yield from _options(table.get("pypi-options"), f"{above}pypi-options")
     tables = [table, *(node for _, node in table.pairs("target"))]
     for each in tables:
+        yield from scripts(each.get("tasks"))
         for name, node in each.pairs("pypi-dependencies"):
             yield from of_table(name, node, "pypi-dependencies", _BINDINGS)
+
+
+def _channels(node: Node, key: str) -> Iterator[Index]:
+    """Those that are addresses; a table names one beside its priority."""
+    for each in node.each():
+        if each.kind == "table" and "://" in each.said("channel"):
+            yield index("pixi", each, "channel", key, where="channel")
+        elif each.kind == "string" and "://" in each.text:
+            yield Index("pixi", each.text, "channel", each.statement, each.exact, key=key)
 
 
 def _options(table: Node | None, section: str) -> Iterator[Fact]:

@@ -108,6 +108,11 @@ def _finished(
         span = replace(found.pop().span, end=words[1].span.end)
         variables.append(Variable(first, words[1].text, span, commands.inner(words[1].span, words[1].text), "env"))
         return None
+    if first.lower() in ("setx", "setx.exe") and len(words) > 2 and not words[1].text.startswith("/"):
+        value = words[2]
+        span = replace(place, end=value.span.end)
+        variables.append(Variable(words[1].text, value.text, span, commands.inner(value.span, value.text), "env"))
+        return None
     if len(words) > 2 and words[1].text == "=":  # $x = pip …
         words = words[2:]
     program = programs.identify(words)

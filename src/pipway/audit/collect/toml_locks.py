@@ -18,6 +18,7 @@ _HEADER = re.compile(r"\[\[packages?\]\]")
 _NAME = re.compile(r'\[\[packages?\]\][^\n]*\n(?:name|version) = "([^"\n]*)"(?:\n(?:name|version) = "([^"\n]*)")?')
 _KEY = re.compile(r"""^[ \t]*(name|version)[ \t]*=[ \t]*["']([^"'\n]*)["']""", re.MULTILINE)
 _ENTRY = re.compile(r"\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)?\}|\{[^{}]{0,4000}(?:\{[^{}]{0,4000}\}[^{}]{0,4000})?\}")
+_INDEX = re.compile(r"(?m)^index[ \t]*=[ \t]*(?:\"([^\"\n]*)\"|'([^'\n]*)')")
 _PAIR = re.compile(
     r"""(?<![A-Za-z0-9_-])([A-Za-z0-9_-]++)["']?[ \t]*=[ \t]*(?:"((?:[^"\\\n]|\\.)*)"|'([^'\n]*)'|(true|false))"""
 )
@@ -128,6 +129,9 @@ def _package(source: Source, start: int, end: int, form: str) -> _Package:
             _comes_from(package, pairs.get("type", ("", None))[0], url, span, pairs.get("resolved_reference", ("",))[0])
     elif form == "pdm.lock":
         _of_pdm(package, source)
+    elif form == "pylock.toml" and (found := _INDEX.search(text, start, end)):
+        group = found.lastindex or 1
+        package.index, package.index_span = _decoded(found[group]), Span(source, found.start(group), found.end(group))
     return package
 
 
@@ -240,7 +244,8 @@ def _parts(source: Source, package: _Package, form: str) -> Iterator[Fact]:
             url += f"@{pairs['commit-id'][0]}"
         hashes = tuple(f"{key}:{value}" for key, (value, _) in pairs.items() if key in _ALGORITHMS)
         kind = _KINDS.get(match[1], "registry")
-        yield Locked(form, package.name, package.version, span, url, url_span, "", hashes, kind)
+        index, place = (package.index, package.index_span) if kind == "registry" else ("", None)
+        yield Locked(form, package.name, package.version, span, url, url_span, index, hashes, kind, index_span=place)
 
 
 def _files_of_metadata(source: Source, start: int) -> dict[str, list[Locked]]:

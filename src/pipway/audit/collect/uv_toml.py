@@ -60,6 +60,8 @@ def facts(table: Node | None, section: str) -> Iterator[Fact]:
     for each in table.each("index"):
         if each.kind == "table":
             yield _index(each, f"{above}index")
+            if each.get("publish-url") is not None:
+                yield index("uv", each, "upload", f"{above}index", where="publish-url")
     yield from _sources(table)
     yield from facts(table.get("pip"), f"{above}pip")
 

@@ -150,8 +150,15 @@ def _alone(extra: Index, beaten: Sequence[Span], every: Sequence[Index], project
 
 
 def _as_backup(extra: Index, every: Sequence[Index], project: Project) -> Iterator[Found]:
-    """PyPI as an extra index makes sense only beside another first one, and the project has one of ours."""
-    ours = [index for index in every if index.role == "primary" and _is_ours(index.url, project.organisation)]
+    """PyPI as an extra index makes sense only beside another first one: one in pip's configuration, where that is
+    what the command adds to, or what its script wrote before."""
+    ours = [
+        index
+        for index in every
+        if (index.role, index.via) == ("primary", "file")
+        and (_keeps(extra) or index.span.source.path == extra.span.source.path)
+        and _is_ours(index.url, project.organisation)
+    ]
     if ours and is_public(host(extra.url)):
         name = host(ours[0].url)
         yield Found(

@@ -35,7 +35,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
 from pipway.audit.facts import Index, Project, Required
-from pipway.audit.hosts import host, is_private
+from pipway.audit.hosts import host, is_private, is_public
 from pipway.audit.indexes import together
 from pipway.findings import Severity
 
@@ -58,7 +58,7 @@ def check(project: Project) -> Iterator[Found]:
         if index.role not in _BEHIND or not is_private(name, project.organisation):
             continue
         firsts = [each for each in sources if each.role in ("primary", "default") and together(each, index)]
-        if firsts and all(each.name.lower() != "pypi" for each in firsts):
+        if firsts and not any(each.name.lower() == "pypi" or is_public(host(each.url)) for each in firsts):
             continue
         bound = [
             each

@@ -23,9 +23,10 @@ Good
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
-from pipway.audit.facts import Index, Option, Project, Span
+from pipway.audit.facts import Command, Index, Option, Project, Span
 from pipway.audit.indexes import together
 from pipway.findings import Severity
 
@@ -46,7 +47,7 @@ def check(project: Project) -> Iterator[Found]:
         command = links.command
         if links.tool != "pip" or links.role != "find-links" or (command is not None and command.verb != "install"):
             continue
-        if any(option.command is None or command is None or option.command is command for option in off):
+        if any(_covers(option, command) for option in off):
             continue
         if command is not None and any(together(index, links) for index in named):
             continue
@@ -60,6 +61,14 @@ def check(project: Project) -> Iterator[Found]:
             advice="say no-index as well",
             repair=_repair(links, project),
         )
+
+
+def _covers(option: Option, command: Command | None) -> bool:
+    """Whether a no-index is for this command, too: in a requirements file only where it names that file."""
+    if option.command is not None or command is None:
+        return option.command is command or command is None
+    name = PurePosixPath(option.span.source.path).name
+    return option.via != "requirements" or any(PurePosixPath(word.text).name == name for word in command.words)
 
 
 def _repair(links: Index, project: Project) -> Repair | None:

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Confidence, Found, Persona, Rule
 from pipway.audit.facts import Index, Project, Variable
-from pipway.audit.logins import has_login
+from pipway.audit.logins import has_login, is_filled_in
 from pipway.findings import Severity
 
 RULE = Rule(
@@ -42,7 +42,7 @@ RULE = Rule(
 
 _SECRET = re.compile(
     r"UV_INDEX_\w+_PASSWORD|UV_PUBLISH_(?:PASSWORD|TOKEN)|POETRY_HTTP_BASIC_\w+_PASSWORD|POETRY_PYPI_TOKEN_\w+|"
-    r"PDM_PUBLISH_PASSWORD|HATCH_INDEX_AUTH|TWINE_PASSWORD|FLIT_PASSWORD|PIPENV_\w*PASSWORD"
+    r"PDM_PUBLISH_PASSWORD|(?:PIP|PYPI|NEXUS|ARTIFACTORY|DEVPI)_(?:\w+_)?(?:PASSWORD|PASSWD|TOKEN)|HATCH_INDEX_AUTH|TWINE_PASSWORD|FLIT_PASSWORD|PIPENV_\w*PASSWORD"
 )
 _INDEX = frozenset({"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_DEFAULT_INDEX"})
 _ADVICE = "mount it while it is needed: RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf pip install …"
@@ -57,7 +57,7 @@ def check(project: Project) -> Iterator[Found]:
         name = variable.name
         handed = variable.how == "ARG" and not variable.value
         proxy = name.lower().endswith("_proxy") and has_login(variable.value)
-        if _SECRET.fullmatch(name) and (variable.value or handed):
+        if _SECRET.fullmatch(name) and (handed or not is_filled_in(variable.value)):
             what, sure = f"{variable.how} {name} is a secret", True
         elif variable.span in indexes or proxy:
             what, sure = f"{variable.how} {name} has a password", True

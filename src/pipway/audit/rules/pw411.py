@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
-from pipway.audit.facts import Option, Project, Span
+from pipway.audit.facts import Option, Project, Required, Span
 from pipway.audit.installs import setting
 from pipway.findings import Severity
 
@@ -38,16 +38,23 @@ RULE = Rule(
     Severity.MEDIUM,
     references=("pip: NEWS 25.3 and 26.2, pull request 14094",),
 )
+_BACKENDS = frozenset(
+    {
+        *("setuptools", "setuptools-scm", "setuptools-rust", "wheel", "hatchling", "hatch-vcs", "flit-core"),
+        *("poetry-core", "pdm-backend", "meson-python", "maturin", "scikit-build-core", "cython", "cffi", "pybind11"),
+    }
+)
 _WORD = re.compile(r"PIP_CONSTRAINT|--constraint|-c(?=\s)")
 
 
 def check(project: Project) -> Iterator[Found]:
     """Constraints that are for builds by their name; other PIP_CONSTRAINTs may have been, and only pedants hear."""
-    named = setting(project, "PIP_BUILD_CONSTRAINT")
+    named, files = setting(project, "PIP_BUILD_CONSTRAINT"), _of_builds(project)
     for option in project.of(Option):
         if option.tool != "pip" or option.name != "constraint" or option.via not in ("variable", "command"):
             continue
-        build = "build" in PurePosixPath(option.value).name.lower()
+        path = PurePosixPath(option.value)
+        build = "build" in path.name.lower() or path.name in files
         variable = option.via == "variable"
         if not (build or variable) or (variable and option.span.source.path in named):
             continue
@@ -60,6 +67,15 @@ def check(project: Project) -> Iterator[Found]:
             advice="name the file with PIP_BUILD_CONSTRAINT or --build-constraint",
             repair=_repair(option) if build else None,
         )
+
+
+def _of_builds(project: Project) -> frozenset[str]:
+    """Names of the files that hold nothing but what builds need."""
+    names: dict[str, set[str]] = {}
+    for each in project.of(Required):
+        if each.via == "requirements":
+            names.setdefault(each.span.source.path, set()).add(each.name)
+    return frozenset(PurePosixPath(path).name for path, every in names.items() if every <= _BACKENDS)
 
 
 def _repair(option: Option) -> Repair | None:

@@ -65,7 +65,7 @@ def check(project: Project) -> Iterator[Found]:
 
 def _endless(text: str, today: date) -> bool:
     bare = text.strip().strip("\"'").lower()
-    day = fixed(bare)
+    day = fixed(bare.upper())
     return bare in _NEVER or (day is not None and today != date.min and day > today)
 
 

@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from types import MappingProxyType
 
 from pipway.audit.base import Found, Rule
-from pipway.audit.facts import Option, Project, Required, Span, Variable
+from pipway.audit.facts import Note, Option, Project, Required, Span, Variable
 from pipway.audit.installs import DEPLOYED, is_pinned
 from pipway.findings import Severity
 
@@ -50,12 +50,15 @@ _SINCE = MappingProxyType(
         "root-user-action": (22, 1),
     }
 )
+#: Python → the last pip that runs on it
+_LAST = MappingProxyType({"2.7": (20, 3), "3.5": (20, 3), "3.6": (21, 3), "3.7": (24, 0), "3.8": (25, 0)})
+_IMAGE = re.compile(r"(?:^|/)python:(\d\.\d+)(?![\d])")
 _VERSION = re.compile(r"\D*(\d+)(?:\.(\d+))?")
-_EARLIEST = (0, 0)
+_EARLIEST, _NEW = (0, 0), (1000, 0)
 
 
 def check(project: Project) -> Iterator[Found]:
-    """Options behind a pin of pip in the same file, before another pin."""
+    """Options behind a pin of pip in the same file, or an image with an old Python, before another pin."""
     pins = sorted(_pins(project), key=_place)
     places = [_place(pin) for pin in pins]
     for option in project.of(Option):
@@ -87,6 +90,10 @@ def _pins(project: Project) -> Iterator[tuple[Span, tuple[int, int]]]:
             version = _version(each.specifier)
             if version is not None:
                 yield each.span, version
+    for note in project.of(Note):
+        if note.what == "base-image":
+            image = _IMAGE.search(note.text)
+            yield note.span, _LAST.get(image[1], _NEW) if image is not None else _NEW
     for variable in project.of(Variable):
         if variable.name in ("PYTHON_PIP_VERSION", "PIP_VERSION") and (version := _version(variable.value)):
             yield variable.span, version

@@ -55,6 +55,7 @@ from pipway.findings import Severity
 RULE = Rule(
     "PW805", "lock-bypasses-index", "Lock bypasses the index", Severity.MEDIUM, references=("uv: concepts/indexes",)
 )
+_CONDA = (".conda", ".tar.bz2")  # these come from a channel
 _FIRST = frozenset({"primary", "default"})
 
 
@@ -69,6 +70,8 @@ def check(project: Project) -> Iterator[Found]:
     for locked in project.of(Locked):
         name, path = host(locked.url), locked.span.source.path
         if locked.kind != "registry" or not name or name in known or locked.format == "requirements":
+            continue
+        if locked.url.endswith(_CONDA):
             continue
         if is_loopback(name) or is_private(name, project.organisation) or (path, name) in seen:
             continue

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,6 +13,8 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 from tests.audit.test_action import action
+from tests.audit.test_pre_commit import git
+from tests.e2e import forks
 from tests.e2e.lab import neutral_environment
 from tests.e2e.served import Pipway, serving
 from tests.servers.upstream import Upstream
@@ -32,7 +32,7 @@ BLOCKS = BLOCK.findall(TEXT)
 COMMANDS = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
 
 #: Lines that leave with another code than 0 in the shop below, which has findings.
-FINDS = re.compile(r"^pipway audit( docker ci\.yml| --diff.*| --fix.*| --online.*)?\s*(#.*)?$")
+FINDS = re.compile(r"^pipway audit( docker ci\.yml| --diff.*| --fix.*| --online.*| --base (main|auto).*| --history.*)?\s*(#.*)?$")
 
 SHOP = {
     "pip.conf": "[global]\nindex-url = https://nexus.corp/repository/ours/simple/\n"
@@ -51,10 +51,6 @@ def shop(tmp_path: Path) -> Path:
     for name, text in SHOP.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "pipway"
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT / "src"}" exec "{sys.executable}" -m pipway "$@"\n')
-    program.chmod(0o755)
     return folder
 
 
@@ -67,17 +63,25 @@ def pipway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipway]:
 
 
 def shell(line: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """In a home of its own, where the machine's clients are set up as they come."""
-    path = os.pathsep.join([str(folder.parent / "bin"), os.environ["PATH"]])
-    environ = {**neutral_environment(), "PATH": path, "HOME": str(folder.parent), **more}
-    return subprocess.run(["sh", "-c", line], cwd=folder, env=environ, capture_output=True, text=True)
+    """In a home of its own, where the machine's clients are set up as they come; `> FILE` as a shell does it."""
+    program, *words = shlex.split(line, comments=True)
+    assert program == "pipway"
+    words, file = (words[:-2], words[-1]) if ">" in words else (words, "")
+    environ = {**neutral_environment(), "HOME": str(folder.parent), **more}
+    done = forks.run(words, env=environ, cwd=folder)
+    if file:
+        (folder / file).write_text(done.stdout)
+    return done
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_works(line: str, shop: Path, pipway: Pipway) -> None:
     if "--baseline" in line:
         assert shell("pipway audit --write-baseline pipway-baseline.txt", shop).returncode == 0
+    if "--base" in line or "--history" in line:
+        git(shop, "init", "-q")
+        git(shop, "add", ".")
+        git(shop, "commit", "-qm", "all")
     address = "{}:{}".format(*pipway.address)
     done = shell(line.replace("127.0.0.1:3141", address), shop, PIPWAY_LISTEN=address)
     assert done.stderr.replace("\n", "") == "" or re.match(r"mended |\d+ findings written", done.stderr), done
@@ -143,5 +147,5 @@ def test_the_comment_that_is_shown_is_understood(tmp_path: Path) -> None:
 
 def test_commands_are_read_from_the_page() -> None:
     """An empty page would pass every other test."""
-    assert len(COMMANDS) >= 17
+    assert len(COMMANDS) >= 20
     assert all(shlex.split(line, comments=True)[:2] == ["pipway", "audit"] for line in COMMANDS)

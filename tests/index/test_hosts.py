@@ -34,6 +34,15 @@ def test_ports_and_schemes_count(tmp_path: Path) -> None:
     assert hosts.names == ["index.example"]
 
 
+def test_origins_are_those_of_both_without_logins(tmp_path: Path) -> None:
+    """Configured ones first; ports only where they are not the scheme's own."""
+    hosts = IndexHosts(tmp_path / "hosts")
+    hosts.learn("http://files.example:8080/a")
+    hosts.learn("https://[2001:db8::1]/")
+    hosts.add("https://user:pass@Index.Example/simple/")
+    assert hosts.origins == ["https://index.example", "http://files.example:8080", "https://[2001:db8::1]"]
+
+
 def test_what_was_learned_is_remembered_and_what_is_configured_is_not(tmp_path: Path) -> None:
     """The settings say the latter anew, or not any more. No secret reaches the file."""
     file = tmp_path / "data" / "hosts"

@@ -43,13 +43,12 @@ _MOST = 8  #: digests that are compared with one, for each piece that they share
 _ADVICE = "let `pip-compile --generate-hashes`, `uv pip compile --generate-hashes` or the lock's own tool write it"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Digest:
     name: str
     kind: str
     text: str
     span: Span
-    number: int
 
 
 def check(project: Project) -> Iterator[Found]:
@@ -65,7 +64,7 @@ def check(project: Project) -> Iterator[Found]:
                 advice=_ADVICE,
             )
             continue
-        if digest.kind not in _LENGTHS or not digest.number:
+        if digest.kind not in _LENGTHS or "$" in digest.text:
             continue
         step = max(1, len(digest.text) // (_ALIKE + 1))
         keys = [(at, digest.text[at : at + step]) for at in range(0, len(digest.text), step)]
@@ -88,16 +87,12 @@ def check(project: Project) -> Iterator[Found]:
 def _digests(project: Project) -> Iterator[_Digest]:
     for each in project.of(Required):
         for kind, digest, span in each.hashes:
-            yield _Digest(each.name, kind.lower(), digest.lower(), span, _number(digest))
+            yield _Digest(each.name, kind.lower(), digest.lower(), span)
     for locked in project.of(Locked):
         for text in locked.hashes if locked.format != "requirements" else ():
             kind, colon, digest = text.partition(":")
             if colon:
-                yield _Digest(_name(locked.name), kind.lower(), digest.lower(), locked.span, _number(digest))
-
-
-def _number(digest: str) -> int:
-    return int(digest, 16) if len(digest) <= max(_LENGTHS.values()) and _HEX.fullmatch(digest.lower()) else 0
+                yield _Digest(_name(locked.name), kind.lower(), digest.lower(), locked.span)
 
 
 def _name(name: str) -> str:
@@ -125,6 +120,6 @@ def _copied(one: _Digest, other: _Digest) -> bool:
         or len(one.text) != len(other.text)
     ):
         return False
-    bits = one.number ^ other.number
+    bits = int(one.text, 16) ^ int(other.text, 16)
     bits |= bits >> 1 | bits >> 2 | bits >> 3  # the last of each four says whether one of them is set
     return (bits & int("1" * len(one.text), 16)).bit_count() <= _ALIKE

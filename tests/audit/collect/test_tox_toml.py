@@ -39,7 +39,7 @@ def test_tox_toml() -> None:
         ("index-url", "http://c", "--index-url=http://c"),
         ("index-url", "http://b", 'PIP_INDEX_URL = "http://b", '),
         ("pip-pre", "true", "pip_pre = true"),
-        ("prerelease", "true", "--pre"),
+        ("pre", "true", "--pre"),
     ]
     assert [(each.name, each.value) for each in of(facts, Variable)] == [("PIP_INDEX_URL", "http://b"), ("A", "1")]
 

@@ -47,6 +47,28 @@ PersonaOption = Annotated[
 ]
 Ignore = Annotated[list[str] | None, typer.Option(metavar="RULE", help="Do not ask this rule; repeatable.")]
 Only = Annotated[list[str] | None, typer.Option(metavar="RULE", help="Ask only this rule; repeatable.")]
+UnsafeFixes = Annotated[bool, typer.Option("--unsafe-fixes", help="Mend also what may change what is installed.")]
+WriteBaseline = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="List all findings of now in this file, and leave with 0.")
+]
+Machine = Annotated[bool, typer.Option("--machine", help="Audit this machine's clients; with PATH, both together.")]
+Config = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Read this in the place of the folder's configuration.")
+]
+FollowLinks = Annotated[
+    bool, typer.Option("--follow-links", help="Read through links that lead out of the folder, too.")
+]
+Online = Annotated[
+    bool, typer.Option("--online", help="Compare locks with what a running pipway says; asks nobody else.")
+]
+ServerUrl = Annotated[
+    str | None, typer.Option(metavar="URL", help="Ask this pipway; by default the one of this machine's settings.")
+]
+Base = Annotated[
+    str | None,
+    typer.Option(metavar="REF", help="Compare locks with this branch or commit; auto: the one that CI merges into."),
+]
+History = Annotated[bool, typer.Option("--history", help="Look for secrets in all commits of the git repository, too.")]
 
 
 @dataclass(slots=True)
@@ -86,40 +108,19 @@ def audit(
     ignore: Ignore = None,
     only: Only = None,
     fix: Annotated[bool, typer.Option("--fix", help="Mend what is safe to mend.")] = False,
-    unsafe_fixes: Annotated[
-        bool, typer.Option("--unsafe-fixes", help="Mend also what may change what is installed.")
-    ] = False,
+    unsafe_fixes: UnsafeFixes = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show what would be mended, and write nothing.")] = False,
     baseline: Annotated[Path | None, typer.Option(metavar="FILE", help="Leave out what this file lists.")] = None,
-    write_baseline: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="List all findings of now in this file, and leave with 0.")
-    ] = None,
-    machine: Annotated[
-        bool, typer.Option("--machine", help="Audit this machine's clients; with PATH, both together.")
-    ] = False,
+    write_baseline: WriteBaseline = None,
+    machine: Machine = False,
     explain: Annotated[str | None, typer.Option(metavar="RULE", help="Show a rule's documentation.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Read this in the place of the folder's configuration.")
-    ] = None,
-    follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Read through links that lead out of the folder, too.")
-    ] = False,
+    config: Config = None,
+    follow_links: FollowLinks = False,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Leave with 0 whatever is found.")] = False,
-    online: Annotated[
-        bool, typer.Option("--online", help="Compare locks with what a running pipway says; asks nobody else.")
-    ] = False,
-    server: Annotated[
-        str | None, typer.Option(metavar="URL", help="Ask this pipway; by default the one of this machine's settings.")
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REF", help="Compare locks with this branch or commit; auto: the one that CI merges into."
-        ),
-    ] = None,
-    history: Annotated[
-        bool, typer.Option("--history", help="Look for secrets in all commits of the git repository, too.")
-    ] = False,
+    online: Online = False,
+    server: ServerUrl = None,
+    base: Base = None,
+    history: History = False,
 ) -> None:
     """Find insecure and fragile index configuration, and mend it."""
     wanted = Wanted(

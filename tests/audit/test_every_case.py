@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from tests.audit.casefile import Case, lay, read
@@ -30,6 +30,9 @@ _WRITTEN = re.compile(
     r"(?i:password|passwd|token)[\"']?[ \t]*(?:[=: ]|: \")[ \t]*([^\s$\"',{]{5,})"
 )
 _A_SECRET = re.compile(r"\S*(?:hunter|pypi-|gh[ps]_|glpat-|100%25)\S*")
+
+
+FIXES = [path for path in CASES if read(path).fix]
 
 
 def secrets(case: Case) -> set[str]:
@@ -76,3 +79,30 @@ def test_case(path: Path, tmp_path: Path) -> None:
         assert [each.after for each in again.values()] == []
     for secret in secrets(case) | {"hunter"}:
         assert not any(secret in text for text in shown), secret
+
+
+@pytest.mark.parametrize("path", FIXES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_line_ends_marks_and_last_lines_stay(path: Path, tmp_path: Path) -> None:
+    """A fix of the same file with the ends of Windows, a byte order mark, or no last line's end is the same fix."""
+    case = read(path)
+    plain = mended_all(case, tmp_path / "plain")
+    if not any("\r" in text for text in case.files.values()):
+        other = replace(case, files={name: text.replace("\n", "\r\n") for name, text in case.files.items()})
+        for name, text in mended_all(other, tmp_path / "crlf").items():
+            assert text == plain[name].replace("\n", "\r\n"), name
+    marked = replace(case, files={name: f"\ufeff{text}" for name, text in case.files.items()})
+    for name, text in mended_all(marked, tmp_path / "mark").items():
+        assert text.startswith("\ufeff") or PurePosixPath(name).name in ("pip.conf", "pip.ini"), name
+    ended = replace(case, files={name: text.removesuffix("\n") for name, text in case.files.items()})
+    for name, text in mended_all(ended, tmp_path / "ended").items():
+        assert text.rstrip("\n") == plain[name].rstrip("\n"), name
+
+
+def mended_all(case: Case, root: Path) -> dict[str, str]:
+    """Every file after all its fixes."""
+    project = lay(case, root)
+    results = check(project, rules()).results
+    first = [result.found for result in results]
+    changed = finished(Tree(root), first, lambda instead: looked(root, project, instead)[1], unsafe=True)
+    after = {each.source.path: each.after for each in changed.values()}
+    return {name: after.get(name, text) for name, text in case.files.items()}

@@ -26,6 +26,7 @@ from pipway.clients.layers import default_index
 PUBLIC = host(default_index())  #: stands for `{{pypi}}` in a case
 FILES = FilesHost.file_storage_domain  #: for `{{files}}`
 LEGACY = f"{PUBLIC.partition('.')[0]}.python.org"  #: for `{{legacy}}`
+ADMINISTRATOR = "/root"  #: the home folder in images, for `{{root}}`
 DIRECTIVE = re.compile(r"# (expect|see|fix|tracked|mode|persona|today|organisation|plant): (.+)")
 
 
@@ -86,6 +87,7 @@ def read(path: Path) -> Case:
                 line.replace("\\r\n", "\r\n")
                 .replace("{{pypi}}", PUBLIC)
                 .replace("{{legacy}}", LEGACY)
+                .replace("{{root}}", ADMINISTRATOR)
                 .replace("{{files}}", FILES)
             )
         elif said is not None:

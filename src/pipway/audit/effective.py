@@ -17,7 +17,7 @@ from pipway.audit.facts import Command, Index, Note, Option, Project, Span, Vari
 from pipway.audit.requirement_files import RequirementFiles
 from pipway.audit.scopes import Scopes
 
-MOST = 5000  #: commands that are looked at
+MOST = 2000  #: commands that are looked at
 _KEPT = "_effective_view"
 _VERBS = frozenset({"install", "download", "wheel", "lock"})
 _LISTED = frozenset({"primary", "extra"})
@@ -35,6 +35,7 @@ class Effective:
     extras: list[Index] = field(default_factory=list)
     beaten: list[tuple[Index, Span]] = field(default_factory=list)  #: what is not asked, and what took its place
     silenced: Silenced | None = None  #: what switches configuration files off, and what these would have said
+    is_off: bool = False  #: `--no-index`: not even pip's own is asked
     is_open: bool = False  #: a file that is not here may say more
 
     @property
@@ -83,6 +84,7 @@ class Effective:
     def without(self, span: Span) -> None:
         """`--no-index`: nothing is asked."""
         self._replace(span, extras=True)
+        self.is_off = True
 
 
 class View:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from pipway.audit.facts import Command, Index, Option, Project, Required, Source
 from pipway.audit.named_files import meant
 
-MOST = 200  #: files of one command
+MOST = 1000  #: lines with indexes, and includes, of one command
+ALTOGETHER = 50_000  #: of all commands
 _INCLUDES = frozenset({"requirement", "constraint"})
 
 
@@ -21,6 +22,8 @@ class RequirementFiles:
         """By path: indexes, and includes in the order of lines."""
         self._indexes: dict[str, list[Index]] = {}
         self._includes: dict[str, list[Option]] = {}
+        self._left = ALTOGETHER
+        self._read: dict[tuple[str, ...], list[list[Index]]] = {}
         self._known = {source.path for source in project.sources if source.kind == "requirements"}
         self._known |= {each.span.source.path for each in project.of(Required) if each.via == "requirements"}
         for index in project.of(Index):
@@ -31,21 +34,46 @@ class RequirementFiles:
                 self._includes.setdefault(option.span.source.path, []).append(option)
         self._known |= self._indexes.keys()
 
-    def read_by(self, command: Command, options: Iterable[Option]) -> Iterator[list[Index]]:
-        """The indexes that each file says, in the order in which pip reads them: constraints first."""
+    def read_by(self, command: Command, options: Iterable[Option]) -> list[list[Index]]:
+        """The indexes that each line says, in the order in which pip reads them: constraints first, and what a line
+        includes at its place."""
         named = sorted((option for option in options if option.name in _INCLUDES), key=lambda each: each.name)
-        seen: set[str] = set()
-        for option in named:
-            yield from self._read(option.value, command.span.source, seen)
+        source = command.span.source
+        key = (source.path, *(each.value for each in named))
+        if key not in self._read:
+            self._read[key] = list(self._lines_of([(each.value, source) for each in named]))
+        return self._read[key]
 
-    def _read(self, said: str, source: Source, seen: set[str]) -> Iterator[list[Index]]:
-        waiting = [(said, source)]
-        while waiting and len(seen) < MOST:
-            text, by = waiting.pop(0)
-            path = meant(text, by, self._known)
-            if path is None or path in seen:
+    def _lines_of(self, named: Sequence[tuple[str, Source]]) -> Iterator[list[Index]]:
+        seen: set[str] = set()
+        waiting: list[Index | tuple[str, Source]] = [*named]
+        line: list[Index] = []
+        for _ in range(MOST):
+            if not waiting or self._left <= 0:
+                break
+            self._left -= 1
+            each = waiting.pop(0)
+            if isinstance(each, Index):
+                if line and _line(line[0]) != _line(each):
+                    yield line
+                    line = []
+                line.append(each)
                 continue
-            seen.add(path)
-            if path in self._indexes:
-                yield self._indexes[path]
-            waiting = [(each.value, each.span.source) for each in self._includes.get(path, ())] + waiting
+            if line:
+                yield line
+                line = []
+            path = meant(*each, self._known)
+            if path is not None and path not in seen:
+                seen.add(path)
+                waiting = [*self._lines(path), *waiting]
+        if line:
+            yield line
+
+    def _lines(self, path: str) -> list[Index | tuple[str, Source]]:
+        found: list[Index | Option] = [*self._indexes.get(path, ()), *self._includes.get(path, ())]
+        ordered = sorted(found, key=lambda each: each.span.start)
+        return [each if isinstance(each, Index) else (each.value, each.span.source) for each in ordered]
+
+
+def _line(index: Index) -> tuple[str, int | None]:
+    return index.span.source.path, index.span.place.line

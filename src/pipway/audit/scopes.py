@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from pipway.audit.collect.programs import SHELLS
-from pipway.audit.facts import Command, Project, Scope, Span, Variable
+from pipway.audit.facts import Command, Project, Scope, Source, Span, Variable
 
 DEEPEST = 32  #: scopes within scopes
 CALLERS = 5  #: of one script
@@ -89,6 +89,7 @@ class Scopes:
         """Each is looked at once."""
         self._project = project
         self._files: dict[str, _File] = {}
+        self._called: dict[str, list[Command]] = {}
         for scope in sorted(project.of(Scope), key=lambda each: (each.span.start, -each.span.end)):
             self._files.setdefault(scope.span.source.path, _File()).scopes.append(scope)
         for variable in sorted(project.of(Variable), key=lambda each: each.span.start):
@@ -151,6 +152,11 @@ class Scopes:
     def callers(self, command: Command) -> list[Command]:
         """The commands that run the file in which this one stands."""
         source = command.span.source
+        if source.path not in self._called:
+            self._called[source.path] = self._callers_of(source)
+        return self._called[source.path]
+
+    def _callers_of(self, source: Source) -> list[Command]:
         runner = _RUNNERS.get(source.kind, "")
         if runner:
             found = self._callers.get(runner, [])

@@ -70,11 +70,11 @@ def check(project: Project) -> Iterator[Found]:
 
 def _asked(extra: Index, asking: Sequence[Effective], every: Sequence[Index], project: Project) -> Iterator[Found]:
     """One finding for all commands that ask it; the worst of them says what is said."""
-    judged = [
-        (_severity(_first(each), extra.url, project.organisation), each)
-        for each in asking
-        if _first(each).rstrip("/") != extra.url.rstrip("/")
-    ]
+    urls = {_first(each) for each in asking}
+    severities = {
+        url: _severity(url, extra.url, project.organisation) for url in urls if url.rstrip("/") != extra.url.rstrip("/")
+    }
+    judged = [(severities[_first(each)], each) for each in asking if _first(each) in severities]
     if not judged:
         if any(each.command is None or each.command.where is Where.REPOSITORY for each in asking):
             yield from _as_backup(extra, every, project)  # the configuration of the machine where it runs holds, too

@@ -33,7 +33,7 @@ def pypirc():
     """twine's."""
     from twine.utils import get_config
 
-    print(sorted(get_config(sys.argv[1])))
+    print(get_config(sys.argv[1]))
 
 
 def pipfile():

@@ -13,7 +13,7 @@ import re
 import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,16 +21,16 @@ from pathlib import Path
 import pytest
 from tests.audit.advised import number
 from tests.audit.casefile import PUBLIC
-from tests.e2e.clients import Outcome, Pip, Poetry, run
+from tests.e2e.clients import Pip, Poetry, run
 from tests.e2e.lab import neutral_environment, old_python
-from tests.e2e.many import Run, at_home, audited, outcomes, pips
+from tests.e2e.many import Run, at_home, audited, outcomes
+from tests.e2e.trials import ALPHA, CONF, GET, Trial, tried
 from tests.servers.certificates import issue, serving
 from tests.servers.distributions import make_wheel
 from tests.servers.upstream import Upstream
 
 PIPS = [Pip("20.3.4", old_python()), Pip("23.3.2"), Pip("25.0.1"), Pip("26.*")]
 NEWEST = PIPS[-1]
-CONF = ".config/pip/pip.conf"
 
 
 @dataclass(frozen=True)
@@ -105,54 +105,9 @@ def world() -> Iterator[World]:
         yield World(ours, public, secure, proxy, ca.pem)
 
 
-@dataclass
-class Trial:
-    """One home folder, what a program is told there, and how that must end."""
-
-    name: str
-    files: Mapping[str, str]
-    command: str
-    code: int
-    says: str = ""  #: a regular expression that is found in the output
-    gets: str = ""  #: a file that is in the folder `got` then
-    digest: str = ""  #: of that file
-    more: dict[str, object] = field(default_factory=dict)
-    environ: dict[str, str] = field(default_factory=dict)
-
-    def lay(self, root: Path) -> Run:
-        home = root / self.name.replace(" ", "-")
-        home.mkdir()
-        for name, text in self.files.items():
-            (home / name).parent.mkdir(parents=True, exist_ok=True)
-            (home / name).write_text(text)
-        arguments = [str(home) + word[1:] if word.startswith("~/") else word for word in self.command.split()]
-        return Run(arguments, str(home), at_home(home, **self.environ), **self.more)  # type: ignore[arg-type]
-
-    def wrong(self, root: Path, outcome: Outcome) -> str:
-        """What is not as it must be, "" when all is."""
-        got = root / self.name.replace(" ", "-") / "got"
-        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in got.glob("*")}
-        right = outcome.code == self.code and re.search(self.says, outcome.output)
-        if right and (not self.gets or self.gets in files) and self.digest in ("", files.get(self.gets)):
-            return ""
-        return f"{self.name}: {self.says or self.gets} with {self.code}; but {files}, {outcome}"
-
-
 def conf(files: Mapping[str, str]) -> dict[str, str]:
     """pip.conf as the user's own, where pip reads it."""
     return {CONF if name == "pip.conf" else name: text for name, text in files.items()}
-
-
-GET = "download --no-deps -d got -q"
-ALPHA = "alpha-1.0-py3-none-any.whl"
-
-
-def tried(pip: Pip, trials: list[Trial], root: Path) -> None:
-    """All in one process of that pip."""
-    runs = [trial.lay(root) for trial in trials]
-    done = pips(pip, runs)
-    complaints = [trial.wrong(root, each) for trial, each in zip(trials, done, strict=True)]
-    assert not any(complaints), "\n".join(filter(None, complaints))
 
 
 def both(world: World, wanted: int) -> tuple[dict[str, str], dict[str, str]]:

@@ -7,11 +7,14 @@ What
 Why
 ---
 With `auto`, pip asks a keyring only when it may also ask a person. Without input it asks nobody, and the index refuses.
+With `subprocess` it asks the program `keyring`: pip 26.3 one of version 25.2.1 or newer, older ones for the password of
+the user that the index's URL names.
 
 Bad
 ---
     # pip.conf
     [global]
+    index-url = https://svc@nexus.corp/simple/
     keyring-provider = auto
     no-input = true
 
@@ -19,6 +22,7 @@ Good
 ----
     # pip.conf
     [global]
+    index-url = https://svc@nexus.corp/simple/
     keyring-provider = subprocess
     no-input = true
 """

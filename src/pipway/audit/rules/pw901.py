@@ -13,12 +13,18 @@ name from then on.
 Bad
 ---
     # .pypirc
+    [distutils]
+    index-servers = corp
+
     [corp]
     repository = http://nexus.corp/repository/pypi/
 
 Good
 ----
     # .pypirc
+    [distutils]
+    index-servers = corp
+
     [corp]
     repository = https://nexus.corp/repository/pypi/
 """

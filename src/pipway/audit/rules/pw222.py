@@ -22,6 +22,7 @@ Good
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
@@ -38,12 +39,14 @@ RULE = Rule(
 )
 
 _OPTIONS = frozenset({"requirement", "constraint", "build-constraint", "override", "overrides"})
+_DEFAULT = re.compile(r"\{env:\w+:(.*)\}")  #: what tox takes where a variable is not set
 
 
 def check(project: Project) -> Iterator[Found]:
     """Everything fetched by http or https but from this machine."""
     for option in project.of(Option):
-        url = option.value.strip().lower()
+        default = _DEFAULT.fullmatch(option.value.strip())
+        url = (option.value if default is None else default[1]).strip().lower()
         if option.name not in _OPTIONS or not url.startswith(("http://", "https://")) or is_loopback(host(url)):
             continue
         plain = url.startswith("http://")

@@ -203,3 +203,16 @@ def test_nothing_of_the_working_folder_counts_or_is_started(here: Machine, monke
     project = here.project()
     assert [source.path.removeprefix(f"{here.folder}/") for source in project.sources] == ["home/.config/pip/pip.conf"]
     check(project, rules())
+
+
+def test_what_is_installed_from_an_address_with_a_login(here: Machine) -> None:
+    """Of the virtual environment and of the user, as PEP 610 keeps it."""
+    record = f'{{"url": "https://u:{SECRETS[0]}@git.corp/a", "vcs_info": {{"vcs": "git", "commit_id": "{"a" * 40}"}}}}'
+    here.write(here.venv / "lib/python3.13/site-packages/a-1.dist-info/direct_url.json", record)
+    here.write(here.home / ".local/lib/python3.12/site-packages/b-1.dist-info/direct_url.json", record)
+    here.environ["VIRTUAL_ENV"] = str(here.venv)
+    assert {
+        ("PW312", "venv/lib/python3.13/site-packages/a-1.dist-info/direct_url.json", "critical"),
+        ("PW312", "home/.local/lib/python3.12/site-packages/b-1.dist-info/direct_url.json", "critical"),
+    } <= here.found()
+    assert SECRETS[0] not in repr(here.shown())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 
 from pipway.audit.collect import collectors
@@ -19,6 +20,7 @@ from pipway.clients.base import Surroundings
 from pipway.clients.ordinary_files import is_file
 from pipway.clients.registry import CLIENTS
 
+_MOST_INSTALLED = 5000  # projects of one environment
 _LONGEST = 32_768  # characters of a variable
 _OURS = re.compile(
     r"(?i)(?:PIP|UV|POETRY|PDM|PIPENV|HATCH|CONDA|PIXI|TWINE|FLIT|SETUPTOOLS|SAFE_CHAIN)_\w+|\w*_?PROXY|NETRC|\w*CA_BUNDLE|"
@@ -56,9 +58,23 @@ def _files(surroundings: Surroundings) -> Iterator[Path]:
         for file in client.files(surroundings):
             if file.scope != "project" and file.layer != "project" and is_file(file.path):
                 yield file.path
+    yield from _installed(surroundings)
     for name in (".netrc", "_netrc", ".pypirc", ".pip.conf", ".condarc", ".pydistutils.cfg"):
         if is_file(surroundings.home / name):
             yield surroundings.home / name
+
+
+def _installed(surroundings: Surroundings) -> Iterator[Path]:
+    """What the virtual environment and the user's own packages remember of where they came from (PEP 610)."""
+    places = [surroundings.home / ".local" / "lib"]
+    if surroundings.venv is not None:
+        places += [surroundings.venv / "lib", surroundings.venv]
+    for place in places:
+        found = chain(
+            place.glob("python3*/site-packages/*.dist-info/direct_url.json"),
+            place.glob("Lib/site-packages/*.dist-info/direct_url.json"),
+        )
+        yield from sorted(islice(found, _MOST_INSTALLED))
 
 
 def _variable(name: str, value: str, source: Source) -> Iterable[Fact]:

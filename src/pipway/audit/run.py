@@ -101,6 +101,10 @@ class _Path(PurePosixPath):
     def suffix(self) -> str:
         return super().suffix
 
+    @cached_property
+    def parent(self) -> PurePosixPath:  # type: ignore[override]
+        return PurePosixPath(*self.parts[:-1])
+
 
 def _readers(tree: Tree, path: str) -> list[Collector]:
     pure = _Path(path)

@@ -14,7 +14,7 @@ from pipway.audit.collect import locks
 from pipway.audit.facts import Fact, Project, Source, Span
 from pipway.audit.git_reader import Git
 from pipway.audit.run import collected
-from pipway.audit.walk import LARGEST, Tree
+from pipway.audit.walk import LARGEST_LOCK, Tree
 from pipway.errors import UsageError
 
 _SHORT = 12  # digits of a commit's id
@@ -70,7 +70,7 @@ def facts(git: Git, commit: str, root: Path, project: Project) -> tuple[Fact, ..
             continue
         if inside in wanted and head.startswith("100"):
             names[inside] = head.split()[2]
-    contents = dict(git.blobs(sorted(set(names.values())), LARGEST))
+    contents = dict(git.blobs(sorted(set(names.values())), LARGEST_LOCK))
     found: list[Fact] = []
     for path, name in names.items():
         if name in contents:

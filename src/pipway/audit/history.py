@@ -16,17 +16,16 @@ from pipway.audit.configuration import Configuration
 from pipway.audit.facts import Fact, Project, Source, Span
 from pipway.audit.git_reader import Git
 from pipway.audit.rules import Explained
-from pipway.audit.run import Result, check, collected
+from pipway.audit.run import HEADED, Result, check, collected
 from pipway.audit.walk import LARGEST, Tree
 
 COMMITS = 50_000  #: that are looked at, the newest
 VERSIONS = 20_000  #: of files
-_BATCH = 500  # objects that are read at once
+_BATCH = 200  # objects that are read at once
 _SHORT = 12  # digits of a commit's id
 
 #: The rules about a secret that is written down; those about modes, spelling and providers are about now.
 RULES = frozenset({"PW301", "PW302", "PW304", "PW306", "PW310", "PW312", "PW313", "PW314", "PW315", "PW806"})
-_HEADED = frozenset({"", ".sh", ".bash", ".txt", ".in", ".cfg", ".conf", ".ini", ".env"})
 _GONE = "make the login invalid: it stays in the history, and in every clone"
 
 
@@ -90,7 +89,7 @@ def _told(result: Result, commit: str) -> Result:
 
 def _read(source: Source) -> Iterator[Fact]:
     pure = PurePosixPath(source.path)
-    head = source.text[:1024] if pure.suffix.lower() in _HEADED else ""
+    head = source.text[:1024] if pure.suffix.lower() in HEADED else ""
     for collector in _readers(pure, head):
         own = replace(source, kind=collector.KIND, where=getattr(collector, "WHERE", source.where))
         yield from collected(collector, own, _Nothing(Path("/"), known=frozenset()))
@@ -145,7 +144,7 @@ def _brought(raw: bytes, git: Git, root: Path) -> Iterator[tuple[str, str, str]]
         except ValueError:
             continue
         name = inside.as_posix()
-        if (name, said[3]) in seen or not (inside.suffix.lower() in _HEADED or _readers(inside, "")):
+        if (name, said[3]) in seen or not (inside.suffix.lower() in HEADED or _readers(inside, "")):
             continue
         seen.add((name, said[3]))
         yield commit, name, said[3]

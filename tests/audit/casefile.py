@@ -6,6 +6,7 @@ test_cases.py reads those of rules, score.py those of the corpus.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -108,7 +109,12 @@ def lay(case: Case, root: Path) -> Project:
     tree = Tree(root, known=frozenset(case.tracked))
     said = Configuration(organisation=Organisation(**case.organisation))
     project = answered(collect(tree, configuration=said, today=case.today), answers)
-    if case.base:
-        before = (told(locks.collect(Source(path, text, locks.KIND), tree), "base") for path, text in case.base.items())
-        project = replace(project, before=tuple(fact for each in before for fact in each))
-    return project
+    return compared(project, case.base, tree)
+
+
+def compared(project: Project, base: Mapping[str, str], tree: Tree) -> Project:
+    """With what the locks of a base branch say, when there are any."""
+    if not base:
+        return project
+    before = (told(locks.collect(Source(path, text, locks.KIND), tree), "base") for path, text in base.items())
+    return replace(project, before=tuple(fact for each in before for fact in each))

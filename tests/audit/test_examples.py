@@ -1,7 +1,7 @@
 """What the rules' documentation shows: the bad example is found by its rule, the good one is not, pedantic or not.
 
-An example is one or several files, each after a line `# NAME` of its own; `<PyPI>` in it stands for PyPI's host, and
-files called pipway/… are what a server answers.
+An example is one or several files, each after a line `# NAME` of its own; `<PyPI>` in it stands for PyPI's host, files
+called pipway/… are what a server answers, and those called base/… what the base branch has.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.audit.canned import answered, split
-from tests.audit.casefile import PUBLIC
+from tests.audit.casefile import PUBLIC, compared
 from tests.servers.certificates import issue
 
 from pipway.audit import configuration
@@ -24,6 +24,7 @@ from pipway.audit.walk import Tree
 
 NAME = re.compile(r"(?m)^# ([\w./-]+)\n")
 LISTED = re.compile(r"(?m)^-([rwx-]{9}) .* (\S+)$")
+BASE = "base/"
 TODAY = datetime(2026, 11, 21, tzinfo=UTC)
 
 
@@ -42,6 +43,8 @@ def lay(example: str, root: Path) -> None:
         (root / listed[2]).chmod(mode(listed[1]))
         return
     for name, text in split(files(example))[0].items():
+        if name.startswith(BASE):
+            continue
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     for name in re.findall(r"(?m)^cert = ([\w-]+\.pem)$", example):
@@ -60,7 +63,10 @@ def found(example: str, root: Path) -> set[str]:
     lay(example, root)
     said = configuration.found(root)
     project = collect(Tree(root), configuration=said, today=TODAY.date())
-    project = answered(project, split(files(example))[1] if NAME.match(example) else {})
+    told = files(example) if NAME.match(example) else {}
+    project = answered(project, split(told)[1])
+    base = {name.removeprefix(BASE): text for name, text in told.items() if name.startswith(BASE)}
+    project = compared(project, base, Tree(root))
     return {each.rule.id for each in check(project, rules(), persona=Persona.PEDANTIC, configuration=said).results}
 
 

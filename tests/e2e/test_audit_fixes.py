@@ -37,7 +37,7 @@ KINDS = (
     *("Dockerfile", "workflow", ".sh", ".env", ".condarc", ".yml", ".yaml", ".lock", "pixi.toml", ".netrc"),
     *("pylock.toml", "tox.ini"),
 )
-SERVER = "pipway/"  #: answers of a server, in the examples of rules that ask one
+SERVER = ("pipway/", "base/")  #: what a server answers, and another branch has, in the examples of some rules
 SCRIPTS = (".sh", "Dockerfile", ".yml", ".yaml")
 PARTS = ("pip._internal.req.constructors", "pip._internal.req.req_file", "pip._internal.commands.install")  #: of pip
 HEAD = '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.11"\n'

@@ -12,14 +12,40 @@ or a project publishes from elsewhere, or without attestations; so a change of h
 
 Bad
 ---
-    # pylock.toml, where the base branch has the repository pallets/flask
+    # base/pylock.toml
+    [[packages]]
+    name = "flask"
+    version = "3.0.2"
+
+    [[packages.attestation-identities]]
+    kind = "GitHub"
+    repository = "pallets/flask"
+
+    # pylock.toml
+    [[packages]]
+    name = "flask"
+    version = "3.0.3"
+
     [[packages.attestation-identities]]
     kind = "GitHub"
     repository = "somebody/flask"
 
 Good
 ----
+    # base/pylock.toml
+    [[packages]]
+    name = "flask"
+    version = "3.0.2"
+
+    [[packages.attestation-identities]]
+    kind = "GitHub"
+    repository = "pallets/flask"
+
     # pylock.toml
+    [[packages]]
+    name = "flask"
+    version = "3.0.3"
+
     [[packages.attestation-identities]]
     kind = "GitHub"
     repository = "pallets/flask"

@@ -6,7 +6,7 @@ Pure: names and spans only; nothing is resolved or asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from pipway.audit.base import Edit
@@ -47,6 +47,23 @@ def together(one: Index | Option, other: Index | Option) -> bool:
     if one.command is not None or other.command is not None:
         return one.command is other.command
     return one.span.source.path == other.span.source.path
+
+
+Place = tuple[str, int, int]  #: a file, and a piece of it
+
+
+def place_of(span: Span | None) -> Place:
+    """Of no span: nowhere."""
+    return ("", -1, -1) if span is None else (span.source.path, span.start, span.end)
+
+
+def by_value(options: Iterable[Option]) -> dict[Place, list[Option]]:
+    """Options by the place of their values, which are those of the indexes that they name."""
+    found: dict[Place, list[Option]] = {}
+    for option in options:
+        if option.value_span is not None:
+            found.setdefault(place_of(option.value_span), []).append(option)
+    return found
 
 
 def cut(span: Span, command: Command | None = None) -> tuple[Edit, ...]:

@@ -27,13 +27,13 @@ Good
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pipway.audit.base import Confidence, Edit, Found, Repair, Rule
 from pipway.audit.effective import Effective, view
 from pipway.audit.facts import Command, Index, Option, Organisation, Project, Span, Where
 from pipway.audit.hosts import host, is_loopback, is_private, is_public
-from pipway.audit.indexes import cut
+from pipway.audit.indexes import Place, by_value, cut, place_of
 from pipway.clients.layers import default_index
 from pipway.findings import Severity
 
@@ -51,6 +51,9 @@ _MOST = 3  # places of one kind
 _EXTRA = re.compile(r"(?i)extra[-_](?=index[-_]url)")
 
 
+Named = Mapping[Place, Sequence[Option]]  #: `extra-index-url`, by the place of its value
+
+
 def check(project: Project) -> Iterator[Found]:
     """Every extra index of pip; uv has an order, and the other tools have rules of their own.
 
@@ -59,16 +62,19 @@ def check(project: Project) -> Iterator[Found]:
     """
     every = [index for index in project.of(Index) if index.tool == "pip"]
     seen = view(project)
+    named = by_value(option for option in project.of(Option) if option.name == "extra-index-url")
     for extra in every:
         if extra.role != "extra" or not extra.url.strip():
             continue
         if asking := seen.asking(extra):
-            yield from _asked(extra, asking, every, project)
+            yield from _asked(extra, asking, every, named, project)
         else:
-            yield from _alone(extra, seen.beating(extra), every, project)
+            yield from _alone(extra, seen.beating(extra), every, named, project)
 
 
-def _asked(extra: Index, asking: Sequence[Effective], every: Sequence[Index], project: Project) -> Iterator[Found]:
+def _asked(
+    extra: Index, asking: Sequence[Effective], every: Sequence[Index], named: Named, project: Project
+) -> Iterator[Found]:
     """One finding for all commands that ask it; the worst of them says what is said."""
     urls = {_first(each) for each in asking}
     severities = {
@@ -97,7 +103,7 @@ def _asked(extra: Index, asking: Sequence[Effective], every: Sequence[Index], pr
         consequence=f"{_who(worst)} asks {name}, too, and takes the highest version of a project from either{past}",
         advice=f"leave it out, and let {beside} serve what is missing" if around else _advice(project, first, extra),
         related=tuple(places),
-        repair=_without(extra, beside, project) if around else None if first else _repair(extra, project, every),
+        repair=_without(extra, beside, named) if around else None if first else _repair(extra, named, every),
         confidence=Confidence.HIGH if not elsewhere or not worst.is_open else Confidence.MEDIUM,
     )
 
@@ -119,7 +125,9 @@ def _once(commands: Sequence[Command]) -> list[Command]:
     return list({id(each): each for each in commands}.values())
 
 
-def _alone(extra: Index, beaten: Sequence[Span], every: Sequence[Index], project: Project) -> Iterator[Found]:
+def _alone(
+    extra: Index, beaten: Sequence[Span], every: Sequence[Index], named: Named, project: Project
+) -> Iterator[Found]:
     """No command is known that asks it: what stands in its own file is all that is known, or that it is replaced."""
     primaries = [index for index in every if index.role == "primary" and _together(index, extra)]
     first = primaries[-1].url if primaries else default_index()
@@ -134,7 +142,7 @@ def _alone(extra: Index, beaten: Sequence[Span], every: Sequence[Index], project
             consequence="it is not asked where it is installed with now; it is as soon as the other setting goes",
             advice="leave it out",
             related=((beaten[0], "takes its place"),),
-            repair=_without(extra, "the other", project),
+            repair=_without(extra, "the other", named),
         )
         return
     yield Found(
@@ -145,7 +153,7 @@ def _alone(extra: Index, beaten: Sequence[Span], every: Sequence[Index], project
         consequence="pip takes the highest version of a project from either of them, whoever uploaded it there",
         advice=_advice(project, primaries[-1] if primaries else None, extra),
         related=tuple((index.url_span or index.span, "the first index") for index in primaries[-1:]),
-        repair=None if primaries else _repair(extra, project, every),
+        repair=None if primaries else _repair(extra, named, every),
     )
 
 
@@ -211,25 +219,17 @@ def _is_ours(url: str, organisation: Organisation) -> bool:
     return bool(name) and (is_private(name, organisation) or is_loopback(name) or name in organisation.hosts)
 
 
-def _without(extra: Index, first: str, project: Project) -> Repair | None:
+def _without(extra: Index, first: str, named: Named) -> Repair | None:
     """It goes; what only it has is then missing."""
-    options = [each for each in project.of(Option) if each.name == "extra-index-url" and _same(each, extra)]
+    options = named.get(place_of(extra.url_span), ())
     edits = cut(options[0].span, extra.command) if len(options) == 1 else ()
     return Repair(f"ask {first} alone", edits) if edits else None
 
 
-def _same(option: Option, extra: Index) -> bool:
-    return extra.url_span is not None and option.value_span == extra.url_span
-
-
-def _repair(extra: Index, project: Project, every: Sequence[Index]) -> Repair | None:
+def _repair(extra: Index, named: Named, every: Sequence[Index]) -> Repair | None:
     """The only extra index becomes the index: right where it serves PyPI's projects as well."""
     beside = [index for index in every if index.role == "extra" and _together(index, extra)]
-    options = [
-        option
-        for option in project.of(Option)
-        if option.name == "extra-index-url" and option.value_span == extra.url_span
-    ]
+    options = named.get(place_of(extra.url_span), ())
     if len(beside) != 1 or extra.url_span is None or not options:
         return None
     span = options[0].span

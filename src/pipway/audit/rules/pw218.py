@@ -22,12 +22,13 @@ Good
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import PurePosixPath
 
 from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
 from pipway.audit.facts import Command, Index, Option, Project, Span
-from pipway.audit.indexes import together
+from pipway.audit.indexes import Place, by_value, place_of
 from pipway.findings import Severity
 
 RULE = Rule(
@@ -42,14 +43,19 @@ RULE = Rule(
 def check(project: Project) -> Iterator[Found]:
     """Folders; an address of wheels beside an index is often meant so. Whoever says no-index elsewhere may mean it."""
     off = [option for option in project.of(Option) if option.name == "no-index" and option.value.lower() != "false"]
-    named = [index for index in project.of(Index) if index.tool == "pip" and index.role == "primary"]
+    everywhere = any(option.command is None and option.via != "requirements" for option in off)
+    commands = {id(option.command) for option in off if option.command is not None}
+    files = {PurePosixPath(option.span.source.path).name for option in off if option.command is None}
+    named = {id(index.command) for index in project.of(Index) if index.tool == "pip" and index.role == "primary"}
+    options = by_value(each for each in project.of(Option) if each.name == "find-links")
     for links in project.of(Index):
         command = links.command
         if links.tool != "pip" or links.role != "find-links" or (command is not None and command.verb != "install"):
             continue
-        if any(_covers(option, command) for option in off):
-            continue
-        if command is not None and any(together(index, links) for index in named):
+        if command is None:
+            if off:
+                continue
+        elif everywhere or id(command) in commands or id(command) in named or _reads(command, files):
             continue
         folder = "://" not in links.url or links.url.startswith("file:")
         yield Found(
@@ -59,20 +65,17 @@ def check(project: Project) -> Iterator[Found]:
             persona=Persona.REGULAR if folder else Persona.PEDANTIC,
             consequence="the higher version wins, and what is not there comes from the index",
             advice="say no-index as well",
-            repair=_repair(links, project),
+            repair=_repair(links, options),
         )
 
 
-def _covers(option: Option, command: Command | None) -> bool:
-    """Whether a no-index is for this command, too: in a requirements file only where it names that file."""
-    if option.command is not None or command is None:
-        return option.command is command or command is None
-    name = PurePosixPath(option.span.source.path).name
-    return option.via != "requirements" or any(PurePosixPath(word.text).name == name for word in command.words)
+def _reads(command: Command, files: AbstractSet[str]) -> bool:
+    """Whether it names one of these requirements files, which say no-index."""
+    return bool(files) and any(PurePosixPath(word.text).name in files for word in command.words)
 
 
-def _repair(links: Index, project: Project) -> Repair | None:
-    options = [each for each in project.of(Option) if each.name == "find-links" and each.value_span == links.url_span]
+def _repair(links: Index, by_place: Mapping[Place, Sequence[Option]]) -> Repair | None:
+    options = by_place.get(place_of(links.url_span), ())
     if not options or links.url_span is None or (links.command is not None and links.command.listed):
         return None
     span = options[0].span

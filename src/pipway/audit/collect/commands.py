@@ -82,6 +82,9 @@ _REQUIREMENT_OPTIONS = frozenset({"editable", "with", "from", "with-editable", "
 _TRUE = "true"
 _CONTAINERS = frozenset({"docker", "podman", "nerdctl"})
 _MOST_WORDS = 500
+_VALUED = frozenset({"--spec", "--from", "--with", "--python", "--pip-args", "--index-url", "-i", "-p"})
+_BARE = re.compile(r"(?:[=<>~!@\[]).*$", re.DOTALL)
+_PUBLISH = frozenset({"twine", "flit", "hatch", "pdm", "poetry"})
 
 
 def facts(script: Script) -> Iterator[Fact]:
@@ -140,6 +143,8 @@ def of_command(command: Command) -> Iterator[Fact]:
     table = TABLES.get(program.tool)
     if table is None:
         return
+    if program.tool == "uvx" or (program.tool, program.verb) == ("pipx", "run"):
+        yield from _of_program(command, program)
     given, arguments = table.read(_own(command.words, program), program.arguments)
     for option in given:
         yield from _option(command, program.tool, option)
@@ -151,6 +156,20 @@ def of_command(command: Command) -> Iterator[Fact]:
         yield from _settings(command, program.tool, verb, rest, given)
     elif program.tool == "uvx" or verb in _INSTALLING.get(program.tool, ()) or "" in _INSTALLING.get(program.tool, ()):
         yield from _requirements(command, program.tool, verb, rest)
+
+
+def _of_program(command: Command, program: Program) -> Iterator[Fact]:
+    """What `pipx run twine==5.1.1 upload …` says to twine."""
+    at = program.arguments + (program.tool == "pipx")
+    while at < len(command.words) and command.words[at].text.startswith("-"):
+        at += 1 + (command.words[at].text in _VALUED)
+    if at >= len(command.words):
+        return
+    first = command.words[at]
+    words = (replace(first, text=_BARE.sub("", first.text)), *command.words[at + 1 :])
+    inner = programs.identify(words)
+    if inner.tool in _PUBLISH:
+        yield from of_command(replace(command, words=words, tool=inner.tool, verb=inner.verb))
 
 
 def _own(words: Sequence[Word], program: Program) -> Sequence[Word]:

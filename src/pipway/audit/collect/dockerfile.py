@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from pipway.audit.collect import commands, json_nodes, powershell, programs, shell
+from pipway.audit.collect import commands, json_nodes, powershell, programs, shell, written
 from pipway.audit.collect.docker_lines import Instruction, instructions
 from pipway.audit.collect.shell import Scene, Script
 from pipway.audit.collect.text import Text
@@ -207,6 +207,8 @@ def _copied(instruction: Instruction, stage: _Stage) -> Iterator[Fact]:
         words = [_unquoted(text.cut(found.start(), found.end())).text for found in re.finditer(r"\S+", text.text)]
     if len(words) < 2:
         return
+    if len(instruction.heredocs) == 1 and not words[-1].endswith("/"):
+        yield from written.facts(Script(written=((words[-1], instruction.heredocs[0].body),)))
     origin = dict(instruction.flags).get("from", "")
     span = Span(text.source, instruction.start, instruction.end)
     yield Copied(tuple(words[:-1]), words[-1], span, stage.name, stage.final, origin)

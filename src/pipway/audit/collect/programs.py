@@ -111,7 +111,9 @@ def _program(word: Word) -> str:
         name = ""
     if found := _NAMED.fullmatch(name):
         return found.group(1).lower()
-    if name in ("{envpython}", "{env_python}", "{posargs:python}") or (not word.known and "python" in name.lower()):
+    if name in ("{envpython}", "{env_python}", "{posargs:python}", "{sys.executable}") or (
+        not word.known and "python" in name.lower()
+    ):
         return "python"
     return name.removesuffix(".exe") if name.lower().endswith(".exe") else name
 

@@ -113,6 +113,16 @@ def test_history_of_a_folder_within(tmp_path: Path) -> None:
     assert [each.at.path.partition(":")[2] for each in shown] == ["pip.conf"]
 
 
+def test_what_the_configuration_leaves_out(tmp_path: Path) -> None:
+    """Files, and rules for files, also of the past."""
+    root = tmp_path / "r"
+    repository(root, {"a/pip.conf": CONF, "b/pip.conf": CONF, "c/pip.conf": CONF}, {})
+    opened = git_reader.opened(root, ENVIRON)
+    said = Configuration(exclude=("a/",), per_file={"b/*": frozenset({"PW301"})})
+    found = history.secrets(opened, root, rules(), said, Project((), ()))
+    assert [each.source.name for each in found.results] == ["c/pip.conf"]
+
+
 def evil(root: Path, marker: Path) -> None:
     """Everything in a repository's configuration by which git would run a program."""
     script = root / "evil.sh"

@@ -15,6 +15,7 @@ from pipway.audit.collect import Collector, collectors
 from pipway.audit.configuration import Configuration
 from pipway.audit.facts import Fact, Project, Source, Span
 from pipway.audit.git_reader import Git
+from pipway.audit.patterns import spec
 from pipway.audit.rules import Explained
 from pipway.audit.run import HEADED, Result, check, collected
 from pipway.audit.walk import LARGEST, Tree
@@ -53,8 +54,9 @@ def secrets(git: Git, root: Path, rules: Mapping[str, Explained], configuration:
     known = {fingerprint(each.rule.id, each.found) for each in check(now, wanted).results}
     facts: list[Fact] = []
     sources: list[Source] = []
+    excluded = spec(configuration.exclude)
     for commit, every in _versions(git, root, past.skipped):
-        found = [(source, list(_read(source))) for source in every]
+        found = [(source, list(_read(source))) for source in every if not excluded.match_file(source.path)]
         project = Project(
             tuple(source for source, _ in found),
             tuple(fact for _, each in found for fact in each),

@@ -6,7 +6,8 @@ audit with an error of its own: silence would look like a clean project.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -14,9 +15,10 @@ from pathlib import PurePosixPath
 
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.bounds import bounded
-from pipway.audit.collect import Collector, collectors
+from pipway.audit.collect import Collector, collectors, requirements
 from pipway.audit.configuration import Configuration
-from pipway.audit.facts import Fact, Note, Project, Source, Where
+from pipway.audit.facts import Fact, Note, Option, Project, Source, Where
+from pipway.audit.named_files import meant
 from pipway.audit.patterns import spec
 from pipway.audit.rules import Explained, pw002
 from pipway.audit.suppress import covering, suppressions, unused
@@ -24,6 +26,8 @@ from pipway.audit.walk import Tree
 from pipway.errors import PipwayError
 from pipway.findings import Severity
 
+_FILES = frozenset({"requirement", "constraint"})  # options that name a requirements file
+_MOST = 5000  # of them
 _SAID = ("name", "value", "url", "text", "role", "key", "how", "what")  # by which facts of one place differ
 UNUSED = pw002.RULE.id
 ABOUT_COMMENTS = frozenset({"PW001", "PW002", "PW003"})  #: these no comment suppresses
@@ -60,9 +64,11 @@ def collect(
     facts: list[Fact] = []
     said = configuration or Configuration()
     excluded = spec(said.exclude)
+    known: set[str] = set()
     for path in tree.files(paths):
         if said.exclude and excluded.match_file(path):
             continue
+        known.add(path)
         for collector in _readers(tree, path):
             source = tree.read(path, collector.KIND, getattr(collector, "WHERE", Where.REPOSITORY))
             if source is None:
@@ -70,7 +76,19 @@ def collect(
                 break
             sources.append(source)
             facts += collected(collector, source, tree)
+    for path in _named(facts, known - {source.path for source in sources}):
+        named = tree.read(path, requirements.KIND)
+        if named is not None:
+            sources.append(named)
+            facts += collected(requirements, named, tree)
     return Project(tuple(sources), tuple(_once(facts)), said.organisation, today)
+
+
+def _named(facts: Sequence[Fact], unread: Container[str]) -> Iterable[str]:
+    """Requirements files that a command names, and whose own names do not say it: `pip install -r deps.txt`."""
+    options = (fact for fact in facts if isinstance(fact, Option) and fact.via == "command" and fact.name in _FILES)
+    found = (meant(option.value, option.span.source, unread) for option in itertools.islice(options, _MOST))
+    return dict.fromkeys(path for path in found if path is not None and path.endswith((".txt", ".in", ".pip", ".lock")))
 
 
 def _once(facts: Sequence[Fact]) -> Iterable[Fact]:

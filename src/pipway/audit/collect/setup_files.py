@@ -56,13 +56,14 @@ def _setup_cfg(source: Source) -> Iterator[Fact]:
     yield from file.notes()
     if "tox:tox" in file.ini.sections:
         yield from tox.facts(source, 0, len(source.text))
+    classifiers = _classifiers(file)
     for item in file.ini.items:
         name = item.name.replace("-", "_")
         if item.section == "easy_install":
             yield from _easy_install(file, item)
         elif item.section == "metadata" and name == "name":
             span = file.value(item) or file.item(item)
-            yield Note("project", span, item.value, {"name": item.value, "classifiers": _classifiers(file)})
+            yield Note("project", span, item.value, {"name": item.value, "classifiers": classifiers})
         elif item.section == "options" and name in _LISTS:
             yield from _list(file, item, name)
         elif item.section == "options.extras_require":

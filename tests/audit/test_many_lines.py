@@ -1,0 +1,50 @@
+"""Files of thousands of equal lines: each is read and judged in the time of as many different ones."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pipway.audit.rules import rules
+from pipway.audit.run import check, collect
+from pipway.audit.walk import Tree
+
+LINES = {"Dockerfile": 300, "ci.sh": 300, "Containerfile": 500, "uv.lock": 800}  #: of the others more
+FILES = {
+    "pip.conf": ("[global]\n", "index-url = http://a.corp/s\n"),
+    "a/pip.conf": ("[global]\ntrusted-host = a.corp\n", "b.corp\n"),
+    "requirements.txt": ("", "--extra-index-url http://a.corp/s --trusted-host a.corp\n"),
+    "other-requirements.txt": ("", "--find-links ./wheels\n"),
+    "Dockerfile": ("FROM x\n", "RUN pip install --trusted-host a.corp --find-links w -i http://a.corp/s x\n"),
+    "Containerfile": ("FROM x\n", "ENV PIP_INDEX_URL=http://a.corp/s PIP_TRUSTED_HOST=a.corp\n"),
+    "ci.sh": ("", "pip install --extra-index-url http://a.corp/s -f ./w x\n"),
+    "setup.cfg": ("[metadata]\n", "name = x\n"),
+    ".netrc": ("", "machine a.corp login u password secret-word\n"),
+    ".env": ("", "PIP_EXTRA_INDEX_URL=http://a.corp/s\n"),
+    "uv.lock": (
+        "version = 1\n",
+        '[[package]]\nname = "a"\nversion = "1"\nsource = { registry = "http://a.corp/s" }\n'
+        'sdist = { url = "http://a.corp/a-1.tar.gz", hash = "sha256:00" }\n',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_time_grows_with_the_lines(name: str, tmp_path: Path) -> None:
+    """Twice as many take at most three times as long, or so little that nobody can tell."""
+    head, line = FILES[name]
+    lines = LINES.get(name, 1200)
+    spent = [taken(tmp_path / str(count) / name, head + line * count) for count in (lines, 2 * lines)]
+    assert spent[1] < max(3.2 * spent[0], 0.4), spent
+
+
+def taken(path: Path, text: str) -> float:
+    """Seconds of this process, which other processes do not count in."""
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    begun = time.process_time()
+    check(collect(Tree(path.parent), today=date(2026, 11, 21)), rules())
+    return time.process_time() - begun

@@ -1,6 +1,7 @@
 """Rules: one module per rule, found by listing this folder; the file's name is the rule's id.
 
-`run` checks with them, `pipway audit --explain` and the documentation show them.
+`run` checks with them, `pipway audit --explain` and the documentation show them. An example is one or several files,
+each below a line `# NAME` of its own: tests audit it, and give the good one to the tool whose file it is.
 """
 
 from __future__ import annotations

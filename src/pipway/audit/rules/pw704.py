@@ -3,7 +3,8 @@
 What
 ----
 `require-virtualenv` stands in a section of one command; `require-hashes` stands in a configuration file or a variable;
-or a section has a key that its command does not know.
+or a section has a key that its command does not know. Pedantic: a file with `require-virtualenv` is copied into an
+image.
 
 Why
 ---
@@ -25,10 +26,11 @@ Good
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
-from pipway.audit.base import Edit, Found, Repair, Rule
+from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
 from pipway.audit.edits import removal
-from pipway.audit.facts import Note, Option, Project, Span
+from pipway.audit.facts import Copied, Note, Option, Project, Span
 from pipway.clients.pip_options import truth
 from pipway.findings import Severity
 
@@ -43,8 +45,21 @@ RULE = Rule(
 _EVERYWHERE = frozenset({"require-virtualenv", "require-venv"})
 
 
+def _in_image(option: Option, copy: Copied) -> Found:
+    return Found(
+        option.span,
+        "an environment is required in an image, too",
+        confidence=Confidence.LOW,
+        persona=Persona.PEDANTIC,
+        consequence="`pip install` stops in the image unless a virtual environment is active there",
+        advice="copy a file without it, or mount one while the image is built",
+        related=((copy.span, "comes into the image here"),),
+    )
+
+
 def check(project: Project) -> Iterator[Found]:
     """pip's files and variables."""
+    copied = {PurePosixPath(name).name: each for each in project.of(Copied) if not each.origin for name in each.sources}
     for note in project.of(Note):
         if note.what == "wrong-section" and note.span.source.kind == "pip.conf":
             yield Found(
@@ -56,6 +71,9 @@ def check(project: Project) -> Iterator[Found]:
     for option in project.of(Option):
         if option.tool != "pip" or option.command is not None or not truth(option.value):
             continue
+        copy = copied.get(PurePosixPath(option.span.source.path).name)
+        if copy is not None and option.name in _EVERYWHERE and option.via == "file":
+            yield _in_image(option, copy)
         if option.name == "require-hashes" and option.via in ("file", "variable"):
             yield Found(
                 option.span,

@@ -24,7 +24,7 @@ from pipway.redact import HIDDEN
 
 VERSION = 1  #: of what `--format json` writes; grows when a field changes its meaning or goes
 WIDEST = 400  #: characters of a line that are shown
-_WIDE = 4000  # characters of a line, or of a sentence, that are looked at: hiding takes long in a longer one
+_WIDE = 1600  # characters of a line, or of a sentence, that are looked at: hiding takes long in a longer one
 
 _PASSWORD = re.compile(r"//[^/\s:@]*:([^/\s@]+)@")
 _SECRET_NAME = re.compile(r"(?i)pass(word|wd|phrase)?$|token$|secret$|api[-_]?key$|(?:^|_)auth$")

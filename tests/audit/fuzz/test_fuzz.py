@@ -39,6 +39,8 @@ LONG: tuple[tuple[str, str, bytes], ...] = (
     ("gitlab", ".gitlab-ci.yml", b"a:\n  script: &s\n  - pip install flask\n" + b"  - *s\n" * 40),
     ("dockerfile", "Dockerfile", b"FROM x\nRUN pip install" + b" st" * 5000),
     ("jenkins", "Jenkinsfile", b"sh 'pip install --pre x'" + b"_" * 30_000 + b"\nsh 'pip x'" + b"_-" * 20_000),
+    ("dotenv", ".env", b"PIP_INDEX_URL=https://svc:" + b"u#" * 6000 + b"@nexus.corp/simple/\n"),
+    ("dockerfile", "Dockerfile", b"FROM x\nRUN pip install --no-index" + b" M" * 6000),
     ("pip_conf", "pip.conf", b"[global]\ntrusted-host = " + b"nexus.corp " * 3000),
 )  # fmt: skip
 

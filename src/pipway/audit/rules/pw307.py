@@ -37,6 +37,7 @@ from pipway.findings import Severity
 RULE = Rule("PW307", "unencoded-login", "Login with characters that end it", Severity.HIGH)
 
 #: scheme://user:password@, where the password is no port; what follows the last @ is the host
+_LONGEST = 500  # characters of a login that is encoded: each is an edit
 _LOGIN = re.compile(
     r"\s*[A-Za-z][A-Za-z0-9+.-]*://([^/?#@\s:]+):(?!\d{1,5}(?:[/?#]|$))([^\s\"'<>]+)@(?=[\w.\[-]+(?::\d+)?(?:/|$))"
 )
@@ -81,6 +82,8 @@ def _repair(url: str, span: Span | None, parts: tuple[tuple[int, int], ...], *, 
     if not clear or span is None or span.text != url or span.source.kind not in _PLAIN_FILES:
         return None
     login = url[parts[0][0] : parts[-1][1]]
+    if len(login) > _LONGEST:
+        return None
     safe = "!$&'()*+,;=%" if "%" in login else "!$&'()*+,;="
     edits = [  # one for each character: an edit is shown, and must not give the password away
         Edit(Span(span.source, span.start + place, span.start + place + 1), better)

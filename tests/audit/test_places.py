@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from pipway.audit import formats
-from pipway.audit.facts import Index, Project, Source, Span, Where
+from pipway.audit.facts import Index, Option, Project, Source, Span, Where
 from pipway.audit.report import Report, entries
 from pipway.audit.rules import rules
 from pipway.audit.run import Checked, check, collect
@@ -133,3 +133,21 @@ def test_places_of_the_machine_are_no_places_of_the_repository() -> None:
     [notification] = run["invocations"][0]["toolExecutionNotifications"]
     assert "locations" not in notification
     assert notification["message"]["text"].endswith("see /etc/pip.conf:1:13: the first index")
+
+
+def test_a_place_of_the_machine_beside_one_of_the_repository() -> None:
+    """What this machine trusts makes an index of the repository worse; SARIF says where without a location."""
+    line = "--index-url http://nexus.corp/simple"
+    file = Source("requirements.txt", line, "requirements")
+    trusted = Source("/etc/pip.conf", "trusted-host = nexus.corp", "pip.conf", Where.MACHINE)
+    at, whole = Span(file, 12, len(line)), Span(trusted, 0, len(trusted.text))
+    facts = (
+        Index("pip", at.text, "primary", at, at, via="requirements"),
+        Option("pip", "trusted-host", "nexus.corp", whole),
+    )
+    project = Project((file, trusted), facts)
+    shown = Report(tuple(entries(check(project, {"PW101": rules()["PW101"]}).results, project)), 2)
+    said = json.loads(formats.write("sarif", shown))
+    jsonschema.Draft7Validator(json.loads((SCHEMAS / "sarif-2.1.0.json").read_text())).validate(said)
+    [result] = said["runs"][0]["results"]
+    assert result["relatedLocations"] == [{"id": 1, "message": {"text": "/etc/pip.conf:1: trusts nexus.corp"}}]

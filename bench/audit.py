@@ -1,7 +1,8 @@
 """`pipway audit` on one core: a repository of ten thousand files, a small one, a large lock, and its peers beside it.
 
 zizmor reads workflows, hadolint Dockerfiles, and pip-audit's parser requirements files; each runs on the same tree as
-pipway, once on the whole repository and once on one that has only what that peer reads. Nobody asks a network.
+pipway, once on the whole repository and once on one that has only what that peer reads. Nobody asks a network. What
+counts is the CPU time: on a core of its own a run takes that long, and what else the machine does is not in it.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import PurePosixPath
+from typing import Self
 
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.bounds import bounded
@@ -120,8 +121,8 @@ class _Path(PurePosixPath):
         return super().suffix
 
     @cached_property
-    def parent(self) -> PurePosixPath:  # type: ignore[override]
-        return PurePosixPath(*self.parts[:-1])
+    def parent(self) -> Self:
+        return super().parent
 
 
 def _readers(tree: Tree, path: str) -> list[Collector]:

@@ -17,7 +17,7 @@ from pipway.audit.facts import Command, Index, Note, Option, Project, Span, Vari
 from pipway.audit.requirement_files import RequirementFiles
 from pipway.audit.scopes import Scopes
 
-MOST = 2000  #: commands that are looked at
+MOST = 20_000  #: commands that are looked at
 _KEPT = "_effective_view"
 _VERBS = frozenset({"install", "download", "wheel", "lock"})
 _LISTED = frozenset({"primary", "extra"})

@@ -11,7 +11,7 @@ from pipway.audit.facts import Command, Index, Option, Project, Required, Source
 from pipway.audit.named_files import meant
 
 MOST = 1000  #: lines with indexes, and includes, of one command
-ALTOGETHER = 50_000  #: of all commands
+ALTOGETHER = 200_000  #: of all commands
 _INCLUDES = frozenset({"requirement", "constraint"})
 
 

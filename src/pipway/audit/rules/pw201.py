@@ -63,13 +63,17 @@ def check(project: Project) -> Iterator[Found]:
     every = [index for index in project.of(Index) if index.tool == "pip"]
     seen = view(project)
     named = by_value(option for option in project.of(Option) if option.name == "extra-index-url")
+    files: dict[str, list[Index]] = {}
+    for index in every:
+        files.setdefault(index.span.source.path, []).append(index)
     for extra in every:
         if extra.role != "extra" or not extra.url.strip():
             continue
+        beside = files[extra.span.source.path]
         if asking := seen.asking(extra):
-            yield from _asked(extra, asking, every, named, project)
+            yield from _asked(extra, asking, beside, named, project)
         else:
-            yield from _alone(extra, seen.beating(extra), every, named, project)
+            yield from _alone(extra, seen.beating(extra), beside, named, project)
 
 
 def _asked(
@@ -83,7 +87,7 @@ def _asked(
     judged = [(severities[_first(each)], each) for each in asking if _first(each) in severities]
     if not judged:
         if any(each.command is None or each.command.where is Where.REPOSITORY for each in asking):
-            yield from _as_backup(extra, every, project)  # the configuration of the machine where it runs holds, too
+            yield from _as_backup(extra, project)  # the configuration of the machine where it runs holds, too
         return
     severity, worst = max(judged, key=lambda pair: pair[0])
     first, ours = worst.primary, _is_ours(_first(worst), project.organisation)
@@ -132,7 +136,7 @@ def _alone(
     primaries = [index for index in every if index.role == "primary" and _together(index, extra)]
     first = primaries[-1].url if primaries else default_index()
     if first.rstrip("/") == extra.url.rstrip("/"):
-        yield from _as_backup(extra, every, project)
+        yield from _as_backup(extra, project)
         return
     if beaten:
         yield Found(
@@ -157,17 +161,19 @@ def _alone(
     )
 
 
-def _as_backup(extra: Index, every: Sequence[Index], project: Project) -> Iterator[Found]:
+def _as_backup(extra: Index, project: Project) -> Iterator[Found]:
     """PyPI as an extra index makes sense only beside another first one: one in pip's configuration, where that is
     what the command adds to, or what its script wrote before."""
+    if not is_public(host(extra.url)):
+        return
     ours = [
         index
-        for index in every
-        if (index.role, index.via) == ("primary", "file")
+        for index in project.of(Index)
+        if (index.tool, index.role, index.via) == ("pip", "primary", "file")
         and (_keeps(extra) or index.span.source.path == extra.span.source.path)
         and _is_ours(index.url, project.organisation)
     ]
-    if ours and is_public(host(extra.url)):
+    if ours:
         name = host(ours[0].url)
         yield Found(
             extra.url_span or extra.span,

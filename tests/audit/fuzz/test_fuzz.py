@@ -131,7 +131,7 @@ def test_no_file_does_harm(name: str, changes: list[Change], which: int, other: 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 @given(changes=CHANGES, which=NUMBER, other=NUMBER)
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=50, deadline=None, database=None)
 def test_no_file_does_harm_at_length(name: str, changes: list[Change], which: int, other: int, tree: Tree) -> None:
     one_of(name, changes, which, other, tree)
 

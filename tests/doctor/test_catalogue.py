@@ -104,6 +104,18 @@ def test_values_are_quoted_for_the_shell_in_commands_and_clean_in_prose() -> Non
     assert not any(re.search(r"(?<!')p:1; rm", command.replace("USER@", "")) for command in found.fix.commands)
 
 
+def test_a_fix_through_pipway_is_not_overruled_by_the_commands_own_options() -> None:
+    command = "pip install --index-url http://index.example/simple/ --proxy proxy:1 parcel"
+    fix = finding("index-http-ignored", index="http://index.example/simple/", command=command).fix
+    assert fix is not None
+    assert fix.commands == (
+        "PIPWAY_UPSTREAM=http://index.example/simple/ pipway run -- pip install --proxy proxy:1 parcel",
+    )
+    fix = finding("proxy-speaks-socks", proxy="proxy:1", command=command).fix
+    assert fix is not None
+    assert "--via proxy -- pip install --index-url http://index.example/simple/ parcel" in fix.commands[-1]
+
+
 @pytest.mark.slow
 def test_no_value_of_any_command_is_run_by_a_shell(tmp_path: Path) -> None:
     values = ("$(>pwned)", "`>pwned`", "';>pwned;'", '";>pwned;"', "a\n>pwned\n", "|>pwned", "x&>pwned", "\\';>pwned;#")

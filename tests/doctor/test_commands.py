@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from pipway.doctor.commands import understood
+from pipway.doctor.commands import led, understood
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,19 @@ def test_who_is_called_for_what(line: str, tool: str, call: str, project: str) -
 
 def test_no_words_are_no_command() -> None:
     assert understood([]).tool == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "by_index", "by_proxy"),
+    [
+        ("pip install -i http://a/simple parcel", "pip install parcel", "pip install -i http://a/simple parcel"),
+        ("pip --proxy p:1 install parcel", "pip --proxy p:1 install parcel", "pip install parcel"),
+        ("pip install --proxy=p:1 --index-url=a --extra-index-url b 'x>1'", "pip install --proxy=p:1 'x>1'",
+         "pip install --index-url=a --extra-index-url b 'x>1'"),
+        ("uv sync --default-index a", "uv sync", "uv sync --default-index a"),
+        ("pip install 'unclosed", "pip install 'unclosed", "pip install 'unclosed"),
+    ],
+)  # fmt: skip
+def test_options_that_lead_past_pipway_are_left_out(line: str, by_index: str, by_proxy: str) -> None:
+    assert led(line, by_proxy=False) == by_index
+    assert led(line, by_proxy=True) == by_proxy

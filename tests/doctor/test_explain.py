@@ -49,6 +49,15 @@ def test_numbers_hold_where_the_middle_of_a_long_log_is_left_out() -> None:
     assert text.splitlines()[found.number - 1] == found.line
 
 
+def test_the_index_is_the_one_that_the_log_names_and_no_proxy_is_taken_for_it() -> None:
+    refused = "connection broken by 'NewConnectionError('Failed to establish a new connection: [Errno 111] Refused')'"
+    found = explain(f"Looking in indexes: https://****@index.example:8443/simple/\nWARNING: Retrying after {refused}\n")
+    assert found[0].finding.what == "the index at index.example:8443 cannot be reached: [Errno 111] Refused"
+    refused = refused.replace("'NewC", "'ProxyError('Cannot connect to proxy.', NewC")
+    found = explain(f"Looking in indexes: https://index.example:8443/simple/\nWARNING: Retrying after {refused}\n")
+    assert "index.example" not in found[0].finding.what
+
+
 def test_who_printed_it() -> None:
     assert tool_of(REFUSED) == "pip"
     assert tool_of("error: Failed to fetch: `https://index.example/simple/parcel/`\n") == "uv"

@@ -19,11 +19,13 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from pipway.doctor.commands import led
 from pipway.findings import Finding, Fix, Place, Severity
 from pipway.redact import redact
 
 _WORD = re.compile(r"\{([a-z_]+)\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_RUN = re.compile(r"\bpipway run (?P<options>(?:[a-z-]+ )*)-- $")
 _COMMANDS = {"uv": "uv pip install PACKAGE", "poetry": "poetry install"}
 _LONGEST, _READ = 300, 8192  # characters of one value that are shown, and looked at: a log may hold anything
 
@@ -130,6 +132,8 @@ def _command(text: str, values: Mapping[str, str]) -> str:
     def word(found: re.Match[str]) -> str:
         value = values.get(found[1]) or ""
         if found[1] == "command":
+            if (run := _RUN.search(text, 0, found.start())) is not None:
+                value = led(value, by_proxy="--via proxy" in run["options"])
             return redact(value) or _likely(values)
         said = _clean(value)
         if not said or (said.startswith("-") and found[1] != "option"):  # a log must not give a command its options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -26,6 +27,9 @@ _WITH_VALUE = frozenset(
     --allow-insecure-host --build-constraint --color --config-file
     """.split()  # noqa: SIM905  (a list of ninety quotes reads worse)
 )
+
+_OF_AN_INDEX = frozenset({"-i", "--index-url", "--extra-index-url", "--index", "--default-index"})
+_OF_A_PROXY = frozenset({"--proxy"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +91,23 @@ def _name(word: str) -> str:
         return canonicalize_name(Requirement(word.replace("@", "==", 1) if "@" in word else word).name)
     except InvalidRequirement:
         return ""
+
+
+def led(command: str, *, by_proxy: bool) -> str:
+    """The command without the options that would lead it past `pipway run`: an index's, or a proxy's.
+
+    Of a line for a shell; one that cannot be taken apart stays as it is.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return command
+    past = _OF_A_PROXY if by_proxy else _OF_AN_INDEX
+    kept: list[str] = []
+    value = False  # of an option that goes
+    for word in words:
+        if value or word in past:
+            value = not value
+        elif word.partition("=")[0] not in past:
+            kept.append(word)
+    return command if len(kept) == len(words) else shlex.join(kept)

@@ -39,6 +39,9 @@ _SHOWN = {
         r"|error: [a-z]+(?:-[a-z]+)+$|\s*Could not fetch URL|\[notice\]|Using pip \d|Configuration file co"
     ),
 }
+_INDEX = re.compile(
+    r"^Looking in indexes: (https?://(?:[^\s/@]{1,200}@)?([^\s/@,]{1,200})[^\s,]{0,300})$", re.MULTILINE
+)  # one
 _TOOLS = {tool: re.compile(shown, re.MULTILINE) for tool, shown in _SHOWN.items()}
 
 
@@ -136,6 +139,10 @@ def _explanation(cause: Cause, best: _Match, log: Log, begin: int, version: str,
     values: dict[str, Any] = {**known, **_groups(match)}
     values.setdefault("command", " ".join(context.command))
     values.setdefault("tool", tool)
+    if asked := _INDEX.search(match.string):
+        values.setdefault("index", asked[1])
+        if cause.id.startswith("index-"):  # of others it is the proxy's
+            values.setdefault("address", asked[2])
     finding = cause.finding(version=version, **values)
     position = begin + match.start("proof" if "proof" in signature.pattern.groupindex else 0)
     return Explanation(cause, finding, log.line(position), log.number(position), signature.rank)

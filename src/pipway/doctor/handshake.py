@@ -144,7 +144,8 @@ async def _asked(write: Any, read: Any, url: str) -> datetime | None:
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    request = f"HEAD {parts.path or '/'} HTTP/1.1\r\nHost: {host}{port}\r\nConnection: close\r\n\r\n"
+    # Not the index's own page: an index that caches would fetch a list of all projects for it.
+    request = f"HEAD / HTTP/1.1\r\nHost: {host}{port}\r\nConnection: close\r\n\r\n"
     head = b""
     try:
         await write(request.encode("ascii", "replace"))

@@ -54,6 +54,7 @@ async def test_a_right_clock_works_and_the_chain_is_left_for_the_next_step(tmp_p
     assert abs(facts.skew) < timedelta(minutes=1)
     assert b"uthorization" not in asked[0]  # nobody knows yet who that is
     assert b"geheim" not in asked[0]
+    assert asked[0].startswith(b"HEAD / "), "the page of all projects is not asked for: it may have to be fetched first"
 
 
 @pytest.mark.parametrize("off", [-48 * HOUR, 100 * 24 * HOUR])

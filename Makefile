@@ -39,7 +39,7 @@ check: $(VENV)/.dev ## what to run before a commit: lint, types, quick tests (un
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -q -m "not live and not slow" --ignore=tests/e2e --ignore=tests/lab
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -q -m "not live and not slow" --hypothesis-profile=quick --ignore=tests/e2e --ignore=tests/lab
 
 scenarios: system $(VENV)/.dev ## real failures, staged with real clients: named and mended, N of N
 	@$(BIN)/python -m tests.scenarios

@@ -32,7 +32,9 @@ BLOCKS = BLOCK.findall(TEXT)
 COMMANDS = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
 
 #: Lines that leave with another code than 0 in the shop below, which has findings.
-FINDS = re.compile(r"^pipway audit( docker ci\.yml| --diff.*| --fix.*| --online.*| --base (main|auto).*| --history.*)?\s*(#.*)?$")
+FINDS = re.compile(
+    r"^pipway audit( docker ci\.yml| --diff.*| --fix.*| --online.*| --base (main|auto).*| --history.*)?\s*(#.*)?$"
+)
 
 SHOP = {
     "pip.conf": "[global]\nindex-url = https://nexus.corp/repository/ours/simple/\n"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from pipway.audit.facts import Project
-from pipway.audit.online import Asked, Limits, ask
+from pipway.audit.online.ask import Asked, Limits, ask
 from pipway.errors import BadUpstream
 
 FOLDER = "pipway/"

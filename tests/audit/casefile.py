@@ -15,11 +15,11 @@ from pip._internal.models.index import PyPI as FilesHost
 from tests.audit.canned import answered, split
 
 from pipway.audit.base import Persona
-from pipway.audit.before import told
 from pipway.audit.collect import locks
 from pipway.audit.configuration import Configuration
 from pipway.audit.facts import Organisation, Project, Source
-from pipway.audit.hosts import host
+from pipway.audit.git.base_branch import told
+from pipway.audit.queries.hosts import host
 from pipway.audit.run import collect
 from pipway.audit.walk import Tree
 from pipway.clients.layers import default_index

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.audit.casefile import Case, lay, read
 
-from pipway.audit.repair import mended
+from pipway.audit.fix.apply import mended
 from pipway.audit.rules import SECTIONS, rules
 from pipway.audit.run import UNUSED, Result, check
 

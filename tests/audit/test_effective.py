@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pip._internal.commands import create_command
 
-from pipway.audit.effective import view
+from pipway.audit.effective.installations import view
 from pipway.audit.run import collect
 from pipway.audit.walk import Tree
 from pipway.clients.layers import default_index

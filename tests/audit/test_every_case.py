@@ -15,11 +15,11 @@ from tests.audit.test_cases import CASES
 from pipway.audit import formats
 from pipway.audit.base import Found, Persona
 from pipway.audit.configuration import Configuration
-from pipway.audit.differences import unified
 from pipway.audit.facts import Project
-from pipway.audit.logins import FILLED
+from pipway.audit.fix.diff import unified
+from pipway.audit.fix.rounds import finished
+from pipway.audit.queries.logins import FILLED
 from pipway.audit.report import Report, Veil, entries
-from pipway.audit.rounds import finished
 from pipway.audit.rules import rules
 from pipway.audit.run import check, collect
 from pipway.audit.walk import Tree

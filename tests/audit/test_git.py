@@ -12,10 +12,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from pipway.audit import before, formats, git_reader, history
+from pipway.audit import formats
 from pipway.audit.configuration import Configuration
 from pipway.audit.facts import Project
-from pipway.audit.history import Past
+from pipway.audit.git import base_branch, history, objects
+from pipway.audit.git.history import Past
 from pipway.audit.machine import joined
 from pipway.audit.report import Entry, Report, entries
 from pipway.audit.rules import rules
@@ -71,7 +72,7 @@ def repository(root: Path, *commits: dict[str, str]) -> list[str]:
 def past(root: Path) -> tuple[Past, tuple[Entry, ...]]:
     """What its history gives away, as it is shown."""
     project = collect(Tree(root), today=date(2026, 11, 21))
-    found = history.secrets(git_reader.opened(root, ENVIRON), root, rules(), Configuration(), project)
+    found = history.secrets(objects.opened(root, ENVIRON), root, rules(), Configuration(), project)
     return found, tuple(entries(found.results, joined(project, found.project)))
 
 
@@ -117,7 +118,7 @@ def test_what_the_configuration_leaves_out(tmp_path: Path) -> None:
     """Files, and rules for files, also of the past."""
     root = tmp_path / "r"
     repository(root, {"a/pip.conf": CONF, "b/pip.conf": CONF, "c/pip.conf": CONF}, {})
-    opened = git_reader.opened(root, ENVIRON)
+    opened = objects.opened(root, ENVIRON)
     said = Configuration(exclude=("a/",), per_file={"b/*": frozenset({"PW301"})})
     found = history.secrets(opened, root, rules(), said, Project((), ()))
     assert [each.source.name for each in found.results] == ["c/pip.conf"]
@@ -192,17 +193,17 @@ def test_a_repository_gets_nothing_run(tmp_path: Path) -> None:
     missing = git(root, "rev-parse", "main:setup.cfg").strip()
     for pack in (root / ".git" / "objects" / "pack").glob("*.pack"):
         moved = pack.replace(tmp_path / "it.pack")
-        with moved.open("rb") as objects:
-            subprocess.run(["git", "unpack-objects", "-q"], cwd=root, env=ENVIRON, stdin=objects, check=True)
+        with moved.open("rb") as pack_file:
+            subprocess.run(["git", "unpack-objects", "-q"], cwd=root, env=ENVIRON, stdin=pack_file, check=True)
     (root / ".git" / "objects" / missing[:2] / missing[2:]).unlink()
     evil(root, marker)
     environ = {**ENVIRON, "PATH": f"{root}{os.pathsep}{ENVIRON['PATH']}", "GIT_EXTERNAL_DIFF": str(root / "evil.sh")}
-    opened = git_reader.opened(root, environ)
+    opened = objects.opened(root, environ)
     project = collect(Tree(root), today=date(2026, 11, 21))
     found = history.secrets(opened, root, rules(), Configuration(), project)
     assert [result.source.commit for result in found.results] == [commits[0]]
     assert found.skipped == ["history: 1 versions that are too large or not here"]
-    assert before.facts(opened, before.base(opened, "main"), root, project)
+    assert base_branch.facts(opened, base_branch.base(opened, "main"), root, project)
     assert not marker.exists(), marker.read_text()
 
 
@@ -210,40 +211,40 @@ def test_a_repository_of_somebody_else_is_not_read(tmp_path: Path, monkeypatch: 
     """git's own check of the owner is not gone around."""
     root = tmp_path / "r"
     repository(root, {"pip.conf": CONF})
-    monkeypatch.setitem(git_reader._STILL, "GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setitem(objects._STILL, "GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     with pytest.raises(UsageError, match=r"safe\.directory"):
-        git_reader.opened(root, {**ENVIRON, "HOME": str(tmp_path)})
+        objects.opened(root, {**ENVIRON, "HOME": str(tmp_path)})
 
 
 def test_git_that_hangs_or_says_too_much_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within its time, and without reading on."""
     root, folder = tmp_path / "r", tmp_path / "bin"
     repository(root, {"pip.conf": CLEAN})
-    opened = git_reader.opened(root, ENVIRON)
-    monkeypatch.setattr(git_reader, "MOST", 10)
+    opened = objects.opened(root, ENVIRON)
+    monkeypatch.setattr(objects, "MOST", 10)
     with pytest.raises(UsageError, match="prints more"):
         opened.output("rev-list", "--all")
     folder.mkdir()
     (folder / "git").write_text("#!/bin/sh\nsleep 600\n")
     (folder / "git").chmod(0o755)
-    monkeypatch.setattr(git_reader, "DEADLINE", 0.1)
+    monkeypatch.setattr(objects, "DEADLINE", 0.1)
     with pytest.raises(UsageError, match="does not read"):
-        git_reader.opened(root, {**ENVIRON, "PATH": f"{folder}{os.pathsep}{ENVIRON['PATH']}"})
+        objects.opened(root, {**ENVIRON, "PATH": f"{folder}{os.pathsep}{ENVIRON['PATH']}"})
 
 
 def test_no_repository_and_no_git(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="in no git repository"):
-        git_reader.opened(tmp_path, ENVIRON)
+        objects.opened(tmp_path, ENVIRON)
     repository(tmp_path / "r", {"pip.conf": CLEAN})
     with pytest.raises(UsageError, match="not on PATH"):
-        git_reader.opened(tmp_path / "r", {"PATH": str(tmp_path / "r")})
+        objects.opened(tmp_path / "r", {"PATH": str(tmp_path / "r")})
 
 
 def compared(root: Path, name: str) -> list[str]:
     """What PW807 says against a base."""
-    opened = git_reader.opened(root, ENVIRON)
+    opened = objects.opened(root, ENVIRON)
     project = collect(Tree(root), today=date(2026, 11, 21))
-    old = before.facts(opened, before.base(opened, name), root, project)
+    old = base_branch.facts(opened, base_branch.base(opened, name), root, project)
     told = Project(project.sources, project.facts, today=project.today, before=old)
     return [result.found.what for result in check(told, {"PW807": rules()["PW807"]}).results]
 
@@ -271,7 +272,7 @@ def test_a_base_that_is_none(name: str, tmp_path: Path) -> None:
     root = tmp_path / "r"
     repository(root, {"pylock.toml": LOCK.format("pallets")})
     with pytest.raises(UsageError, match="knows no"):
-        before.base(git_reader.opened(root, ENVIRON), name)
+        base_branch.base(objects.opened(root, ENVIRON), name)
 
 
 @pytest.mark.parametrize(
@@ -284,4 +285,4 @@ def test_a_base_that_is_none(name: str, tmp_path: Path) -> None:
     ],
 )
 def test_the_base_of_a_merge_request(environ: dict[str, str], name: str) -> None:
-    assert before.target(environ) == name
+    assert base_branch.target(environ) == name

@@ -9,9 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipway.audit.base import Found, Repair
-from pipway.audit.edits import removal
 from pipway.audit.facts import Source, Span
-from pipway.audit.repair import mended
+from pipway.audit.fix.apply import mended
+from pipway.audit.fix.edits import removal
 
 
 def without(path: str, text: str, *parts: str) -> str:

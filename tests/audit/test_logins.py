@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pipway.audit.facts import Source, Span
-from pipway.audit.logins import has_login, holds_secret, is_filled_in, without_password
+from pipway.audit.queries.logins import has_login, holds_secret, is_filled_in, without_password
 
 
 @pytest.mark.parametrize(

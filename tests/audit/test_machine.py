@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from pipway.audit import formats, machine
-from pipway.audit.effective import view
+from pipway.audit.effective.installations import view
 from pipway.audit.facts import Project, Where
 from pipway.audit.report import Entry, Report, entries
 from pipway.audit.rules import rules

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from tests.audit.canned import SERVER, Answered, Canned, answered, asked
 
-from pipway.audit.answers import Answers, Behind, Verdict
 from pipway.audit.facts import Project
-from pipway.audit.offers import needs, offers, page_of
-from pipway.audit.online import Asked, Limits, ask
-from pipway.audit.questions import Wanted, version_of
+from pipway.audit.online.answers import Answers, Behind, Verdict
+from pipway.audit.online.ask import Asked, Limits, ask
+from pipway.audit.online.pages import needs, offers, page_of
+from pipway.audit.online.questions import Wanted, version_of
 from pipway.audit.rules import rules
 from pipway.audit.run import check, collect
 from pipway.audit.walk import Tree

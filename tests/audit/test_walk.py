@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipway.audit import tracked, walk
+from pipway.audit import walk
 from pipway.audit.facts import Index
+from pipway.audit.git import tracked
 from pipway.audit.run import collect
 from pipway.audit.walk import Tree
 

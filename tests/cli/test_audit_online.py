@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.servers.tiny_http import Exchange, Reply, TinyServer
 
-from pipway.audit.answers import Verdict
+from pipway.audit.online.answers import Verdict
 from pipway.audit.run import collect
 from pipway.audit.walk import Tree
 from pipway.cli import audit_online

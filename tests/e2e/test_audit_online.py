@@ -15,7 +15,7 @@ from tests.servers.rude import failing
 from tests.servers.upstream import Upstream
 from typer.testing import CliRunner
 
-from pipway.audit.hosts import host
+from pipway.audit.queries.hosts import host
 from pipway.cli import Invocation
 from pipway.cli.audit import app
 from pipway.clients.layers import default_index

@@ -15,7 +15,7 @@ from typing import Any
 
 from pipway.audit.base import Persona
 from pipway.audit.facts import Organisation
-from pipway.audit.patterns import matches
+from pipway.audit.gitignore import matches
 from pipway.clients.ordinary_files import content, is_file
 from pipway.errors import UsageError
 from pipway.findings import Severity

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TypeVar
 
-from pipway.audit.answers import Answers
+from pipway.audit.online.answers import Answers
 from pipway.findings import Place
 
 

@@ -13,10 +13,10 @@ from functools import cached_property
 from typing import Literal
 from urllib.parse import unquote
 
-from pipway.audit.arguments import hide_arguments
 from pipway.audit.base import Found, Repair
 from pipway.audit.baseline import fingerprints
 from pipway.audit.facts import Index, Locked, Option, Project, Required, Source, Span, Variable, Where
+from pipway.audit.redact_arguments import hide_arguments
 from pipway.audit.run import Result
 from pipway.clients.diff import hide
 from pipway.findings import Severity

@@ -15,12 +15,12 @@ from pathlib import PurePosixPath
 from typing import Self
 
 from pipway.audit.base import Found, Persona, Rule
-from pipway.audit.bounds import bounded
 from pipway.audit.collect import Collector, collectors, requirements
 from pipway.audit.configuration import Configuration
+from pipway.audit.effective.paths import meant
 from pipway.audit.facts import Fact, Note, Option, Project, Source, Where
-from pipway.audit.named_files import meant
-from pipway.audit.patterns import spec
+from pipway.audit.gitignore import spec
+from pipway.audit.limits import bounded
 from pipway.audit.rules import Explained, pw002
 from pipway.audit.suppress import covering, suppressions, unused
 from pipway.audit.walk import Tree

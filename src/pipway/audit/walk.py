@@ -19,9 +19,9 @@ from pathlib import Path, PurePosixPath
 
 from pathspec import GitIgnoreSpec
 
-from pipway.audit import tracked as git
 from pipway.audit.facts import Source, Where
-from pipway.audit.patterns import spec
+from pipway.audit.git import tracked as git
+from pipway.audit.gitignore import spec
 from pipway.clients.ordinary_files import content
 
 LARGEST = 2 << 20  #: bytes of a file

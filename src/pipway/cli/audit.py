@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipway.audit.base import Found, Persona
     from pipway.audit.configuration import Configuration
     from pipway.audit.facts import Project
-    from pipway.audit.repair import Mended
+    from pipway.audit.fix.apply import Mended
     from pipway.audit.report import Report
     from pipway.audit.rules import Explained
     from pipway.audit.run import Checked, Result
@@ -284,7 +284,7 @@ def _looked(
 def _finished(results: Sequence[Result], look: Look, root: Path, wanted: Wanted) -> dict[str, Mended]:
     """The machine's own files are `pipway configure`'s to change."""
     from pipway.audit.facts import Where
-    from pipway.audit.rounds import finished
+    from pipway.audit.fix.rounds import finished
     from pipway.audit.walk import Tree
 
     def inside(found: Sequence[Result]) -> list[Found]:
@@ -295,7 +295,7 @@ def _finished(results: Sequence[Result], look: Look, root: Path, wanted: Wanted)
 
 
 def _differ(changed: Mapping[str, Mended], before: Project, look: Look, wanted: Wanted) -> int:
-    from pipway.audit.differences import unified
+    from pipway.audit.fix.diff import unified
     from pipway.audit.report import Veil
 
     after = look({place: each.after for place, each in changed.items()})[0] if changed else before
@@ -306,7 +306,7 @@ def _differ(changed: Mapping[str, Mended], before: Project, look: Look, wanted: 
 
 def _write(changed: Sequence[Mended], root: Path, wanted: Wanted) -> bool:
     """Whether a file was written."""
-    from pipway.audit.repair import write
+    from pipway.audit.fix.apply import write
     from pipway.audit.report import named
 
     titles = {each.source.path: ", ".join(each.titles) for each in changed}

@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipway.audit import before, history
-from pipway.audit.git_reader import opened
+from pipway.audit.git import base_branch, history
+from pipway.audit.git.objects import opened
 
 if TYPE_CHECKING:
     from pipway.audit.configuration import Configuration
     from pipway.audit.facts import Project
-    from pipway.audit.history import Past
+    from pipway.audit.git.history import Past
     from pipway.audit.rules import Explained
 
 
@@ -26,12 +26,12 @@ def compared(
 ) -> tuple[Project, list[str]]:
     """The project with the locks of its base, and a sentence where there is nothing to compare with."""
     environ = os.environ if environ is None else environ
-    if name == before.AUTO:
-        name = before.target(environ)
+    if name == base_branch.AUTO:
+        name = base_branch.target(environ)
         if not name:
             return project, ["the base branch: no variable of a CI says what this is merged into"]
     git = opened(root, environ)
-    return replace(project, before=before.facts(git, before.base(git, name), root, project)), []
+    return replace(project, before=base_branch.facts(git, base_branch.base(git, name), root, project)), []
 
 
 def past(project: Project, root: Path, rules: Mapping[str, Explained], configuration: Configuration) -> Past:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipway import __version__
-from pipway.audit.online import ask
+from pipway.audit.online.ask import ask
 from pipway.cli.arguments import no_logins
 from pipway.cli.wish import address, loopback
 from pipway.clients import netrc as logins
@@ -35,7 +35,7 @@ from pipway.trace import Trace
 
 if TYPE_CHECKING:
     from pipway.audit.facts import Project
-    from pipway.audit.online import Asked, Response
+    from pipway.audit.online.ask import Asked, Response
 
 _LIMITS = http.Limits(connect=5.0, first_byte=60.0, stall=30.0, redirects=3)
 

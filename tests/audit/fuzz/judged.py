@@ -14,8 +14,8 @@ from pipway.audit import formats
 from pipway.audit.base import Found, Persona
 from pipway.audit.collect import Collector
 from pipway.audit.facts import Command, Fact, Index, Locked, Note, Option, Project, Required, Source, Span, Variable
+from pipway.audit.fix.rounds import finished
 from pipway.audit.report import Report, entries
-from pipway.audit.rounds import finished
 from pipway.audit.rules import rules
 from pipway.audit.run import Checked, check, collected
 from pipway.audit.walk import Tree

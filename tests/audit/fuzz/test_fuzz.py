@@ -16,7 +16,7 @@ from tests.audit.fuzz.spoiled import BYTES, Change, module, seeds, spoiled
 from pipway.audit.base import Persona
 from pipway.audit.collect import collectors
 from pipway.audit.facts import Source
-from pipway.audit.repair import mended
+from pipway.audit.fix.apply import mended
 from pipway.audit.report import entries
 from pipway.audit.rules import rules
 from pipway.audit.run import check

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from pipway.audit.facts import Fact, Note, Required, Source, Span
-from pipway.audit.logins import holds_secret
+from pipway.audit.queries.logins import holds_secret
 from pipway.audit.walk import Tree
 
 KIND = "direct-url"

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipway.audit.collect import toml_locks
 from pipway.audit.facts import Fact, Locked, Note, Source, Span
-from pipway.audit.hosts import host
+from pipway.audit.queries.hosts import host
 from pipway.audit.walk import Tree
 
 KIND = "lock"

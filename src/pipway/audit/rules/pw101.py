@@ -29,8 +29,8 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Edit, Found, Repair, Rule
 from pipway.audit.facts import Index, Project, Span
-from pipway.audit.hosts import REFUSE_HTTP, host, is_loopback, port
-from pipway.audit.trust import Trust
+from pipway.audit.queries.hosts import REFUSE_HTTP, host, is_loopback, port
+from pipway.audit.queries.trusted_hosts import Trust
 from pipway.findings import Severity
 
 RULE = Rule("PW101", "plain-http-index", "Plain-http index", Severity.MEDIUM)

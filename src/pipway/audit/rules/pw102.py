@@ -31,10 +31,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
-from pipway.audit.edits import removal
 from pipway.audit.facts import Option, Project
-from pipway.audit.hosts import is_loopback, is_public, named, trusts
-from pipway.audit.trust import Trust
+from pipway.audit.fix.edits import removal
+from pipway.audit.queries.hosts import is_loopback, is_public, named, trusts
+from pipway.audit.queries.trusted_hosts import Trust
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -27,10 +27,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
-from pipway.audit.edits import removal
 from pipway.audit.facts import Project
-from pipway.audit.hosts import is_loopback, named, trusts
-from pipway.audit.trust import Trust
+from pipway.audit.fix.edits import removal
+from pipway.audit.queries.hosts import is_loopback, named, trusts
+from pipway.audit.queries.trusted_hosts import Trust
 from pipway.findings import Severity
 
 RULE = Rule("PW103", "useless-trusted-host", "Trusted host that no index uses", Severity.LOW)

@@ -31,9 +31,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Edit, Found, Repair, Rule
-from pipway.audit.edits import removal
 from pipway.audit.facts import Index, Option, Project
-from pipway.audit.hosts import host, is_loopback
+from pipway.audit.fix.edits import removal
+from pipway.audit.queries.hosts import host, is_loopback
 from pipway.findings import Severity
 
 RULE = Rule(

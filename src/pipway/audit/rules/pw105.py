@@ -29,7 +29,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Edit, Found, Repair, Rule
 from pipway.audit.facts import Index, Project, Span
-from pipway.audit.hosts import host, is_loopback, port
+from pipway.audit.queries.hosts import host, is_loopback, port
 from pipway.findings import Severity
 
 RULE = Rule("PW105", "plain-http-find-links", "Plain-http find-links", Severity.HIGH)

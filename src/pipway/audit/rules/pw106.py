@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Edit, Found, Persona, Repair, Rule
 from pipway.audit.facts import Project, Required, Span
-from pipway.audit.hosts import host, is_loopback, port
+from pipway.audit.queries.hosts import host, is_loopback, port
 from pipway.findings import Severity
 
 RULE = Rule("PW106", "plain-http-requirement", "Requirement over http or git://", Severity.HIGH)

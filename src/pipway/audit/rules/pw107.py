@@ -28,9 +28,9 @@ import re
 from collections.abc import Iterator
 
 from pipway.audit.base import Confidence, Found, Repair, Rule
-from pipway.audit.edits import removal
 from pipway.audit.facts import Option, Project, Variable
-from pipway.audit.logins import is_filled_in
+from pipway.audit.fix.edits import removal
+from pipway.audit.queries.logins import is_filled_in
 from pipway.findings import Severity
 
 RULE = Rule("PW107", "tls-off-everywhere", "TLS verification off for every program", Severity.HIGH)

@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Command, Option, Project
-from pipway.audit.hosts import host, is_loopback
+from pipway.audit.queries.hosts import host, is_loopback
 from pipway.findings import Severity
 
 RULE = Rule("PW108", "download-and-execute", "Download that is run at once", Severity.MEDIUM)

@@ -26,8 +26,8 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Option, Project, Span, Variable
-from pipway.audit.hosts import host, is_loopback
-from pipway.audit.logins import has_login, without_password
+from pipway.audit.queries.hosts import host, is_loopback
+from pipway.audit.queries.logins import has_login, without_password
 from pipway.findings import Severity
 
 RULE = Rule("PW111", "proxy-login-in-clear", "Proxy credentials sent in clear", Severity.MEDIUM)

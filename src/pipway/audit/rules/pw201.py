@@ -30,10 +30,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipway.audit.base import Confidence, Edit, Found, Repair, Rule
-from pipway.audit.effective import Effective, view
+from pipway.audit.effective.installations import Effective, view
 from pipway.audit.facts import Command, Index, Option, Organisation, Project, Span, Where
-from pipway.audit.hosts import host, is_loopback, is_private, is_public
-from pipway.audit.indexes import Place, by_value, cut, place_of
+from pipway.audit.queries.hosts import host, is_loopback, is_private, is_public
+from pipway.audit.queries.indexes import Place, by_value, cut, place_of
 from pipway.clients.layers import default_index
 from pipway.findings import Severity
 

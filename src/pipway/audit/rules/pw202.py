@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Option, Project
-from pipway.audit.indexes import cut
+from pipway.audit.queries.indexes import cut
 from pipway.findings import Severity
 
 RULE = Rule(

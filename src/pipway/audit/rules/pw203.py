@@ -35,8 +35,8 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
 from pipway.audit.facts import Index, Option, Project, Required
-from pipway.audit.hosts import host, is_loopback, is_private
-from pipway.audit.indexes import added, is_partial
+from pipway.audit.queries.hosts import host, is_loopback, is_private
+from pipway.audit.queries.indexes import added, is_partial
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -31,9 +31,9 @@ import re
 from collections.abc import Iterator
 
 from pipway.audit.base import Edit, Found, Persona, Repair, Rule
-from pipway.audit.edits import removal
 from pipway.audit.facts import Index, Project, Span
-from pipway.audit.hosts import host, is_private
+from pipway.audit.fix.edits import removal
+from pipway.audit.queries.hosts import host, is_private
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -32,8 +32,8 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Confidence, Found, Persona, Repair, Rule
 from pipway.audit.facts import Index, Option, Project
-from pipway.audit.hosts import host, is_loopback, is_private, is_public
-from pipway.audit.indexes import added
+from pipway.audit.queries.hosts import host, is_loopback, is_private, is_public
+from pipway.audit.queries.indexes import added
 from pipway.findings import Severity
 
 RULE = Rule(

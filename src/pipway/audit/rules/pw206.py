@@ -35,8 +35,8 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
 from pipway.audit.facts import Index, Project, Required
-from pipway.audit.hosts import host, is_private, is_public
-from pipway.audit.indexes import together
+from pipway.audit.queries.hosts import host, is_private, is_public
+from pipway.audit.queries.indexes import together
 from pipway.findings import Severity
 
 RULE = Rule(

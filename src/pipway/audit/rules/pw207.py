@@ -32,8 +32,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Edit, Found, Repair, Rule
-from pipway.audit.edits import removal
 from pipway.audit.facts import Index, Note, Project, Span
+from pipway.audit.fix.edits import removal
 from pipway.findings import Severity
 
 RULE = Rule(

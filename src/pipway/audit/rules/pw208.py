@@ -42,7 +42,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Confidence, Found, Persona, Rule
 from pipway.audit.facts import Index, Note, Project
-from pipway.audit.hosts import host, is_public
+from pipway.audit.queries.hosts import host, is_public
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -31,8 +31,8 @@ from collections.abc import Iterator, Sequence
 
 from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Index, Option, Project
-from pipway.audit.hosts import host, is_public
-from pipway.audit.indexes import added
+from pipway.audit.queries.hosts import host, is_public
+from pipway.audit.queries.indexes import added
 from pipway.findings import Severity
 
 RULE = Rule(

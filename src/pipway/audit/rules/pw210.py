@@ -49,9 +49,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from pipway.audit.base import Edit, Found, Repair, Rule
-from pipway.audit.edits import removal
 from pipway.audit.facts import Index, Locked, Option, Project, Required, Span
-from pipway.audit.hosts import host, is_private
+from pipway.audit.fix.edits import removal
+from pipway.audit.queries.hosts import host, is_private
 from pipway.findings import Severity
 
 RULE = Rule(

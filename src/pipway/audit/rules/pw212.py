@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Index, Project
-from pipway.audit.hosts import host, is_public
+from pipway.audit.queries.hosts import host, is_public
 from pipway.findings import Severity
 
 RULE = Rule(

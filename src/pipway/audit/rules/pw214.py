@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Index, Option, Project
-from pipway.audit.indexes import cut, is_test
+from pipway.audit.queries.indexes import cut, is_test
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -33,7 +33,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Index, Locked, Project, Required, Span
-from pipway.audit.hosts import host, is_loopback, is_public
+from pipway.audit.queries.hosts import host, is_loopback, is_public
 from pipway.findings import Severity
 
 RULE = Rule("PW215", "unknown-index-host", "Index host that is not on the list", Severity.HIGH)

@@ -30,8 +30,8 @@ from urllib.parse import urlsplit
 
 from pipway.audit.base import Edit, Found, Repair, Rule
 from pipway.audit.facts import Index, Project
-from pipway.audit.hosts import host
-from pipway.audit.indexes import retired
+from pipway.audit.queries.hosts import host
+from pipway.audit.queries.indexes import retired
 from pipway.clients.layers import default_index
 from pipway.findings import Severity
 

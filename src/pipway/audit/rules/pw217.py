@@ -27,10 +27,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pipway.audit.base import Found, Repair, Rule
-from pipway.audit.effective import view
+from pipway.audit.effective.installations import view
 from pipway.audit.facts import Command, Index, Option, Project, Span
-from pipway.audit.hosts import host
-from pipway.audit.indexes import cut
+from pipway.audit.queries.hosts import host
+from pipway.audit.queries.indexes import cut
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -28,7 +28,7 @@ from pathlib import PurePosixPath
 
 from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
 from pipway.audit.facts import Command, Index, Option, Project, Span
-from pipway.audit.indexes import Place, by_value, place_of
+from pipway.audit.queries.indexes import Place, by_value, place_of
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -49,11 +49,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipway.audit.answers import Answers, Owner, Verdict
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Organisation, Project
-from pipway.audit.hosts import is_public
-from pipway.audit.questions import ours
+from pipway.audit.online.answers import Answers, Owner, Verdict
+from pipway.audit.online.questions import ours
+from pipway.audit.queries.hosts import is_public
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -27,8 +27,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
-from pipway.audit.edits import removal
 from pipway.audit.facts import Option, Project
+from pipway.audit.fix.edits import removal
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Option, Project
-from pipway.audit.hosts import host, is_loopback
+from pipway.audit.queries.hosts import host, is_loopback
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -29,10 +29,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
-from pipway.audit.containers import environments
 from pipway.audit.facts import Index, Project
-from pipway.audit.hosts import host
-from pipway.audit.logins import holds_secret, without_password
+from pipway.audit.queries.containers import environments
+from pipway.audit.queries.hosts import host
+from pipway.audit.queries.logins import holds_secret, without_password
 from pipway.findings import Severity
 
 RULE = Rule("PW301", "index-credentials", "Credentials in an index URL", Severity.HIGH)

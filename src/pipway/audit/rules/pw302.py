@@ -28,9 +28,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
-from pipway.audit.containers import environments
 from pipway.audit.facts import Option, Project, Span, Variable
-from pipway.audit.logins import holds_secret, without_password
+from pipway.audit.queries.containers import environments
+from pipway.audit.queries.logins import holds_secret, without_password
 from pipway.findings import Severity
 
 RULE = Rule("PW302", "proxy-credentials", "Credentials in a proxy URL", Severity.HIGH)

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Index, Note, Option, Project, Span, Where
-from pipway.audit.logins import holds_secret, is_filled_in
+from pipway.audit.queries.logins import holds_secret, is_filled_in
 from pipway.findings import Severity
 
 RULE = Rule("PW303", "readable-secret", "Secret file readable by others", Severity.HIGH)

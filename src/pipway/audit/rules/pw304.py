@@ -29,7 +29,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Confidence, Found, Persona, Rule
 from pipway.audit.facts import Index, Project, Variable
-from pipway.audit.logins import has_login, is_filled_in
+from pipway.audit.queries.logins import has_login, is_filled_in
 from pipway.findings import Severity
 
 RULE = Rule(

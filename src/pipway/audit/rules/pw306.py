@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Edit, Found, Persona, Repair, Rule
 from pipway.audit.facts import Index, Option, Project, Span
-from pipway.audit.logins import has_login, holds_secret, is_filled_in, without_password
+from pipway.audit.queries.logins import has_login, holds_secret, is_filled_in, without_password
 from pipway.findings import Severity
 
 RULE = Rule("PW306", "secret-on-command-line", "Secret on a command line", Severity.HIGH)

@@ -31,7 +31,7 @@ from urllib.parse import quote
 
 from pipway.audit.base import Edit, Found, Repair, Rule
 from pipway.audit.facts import Index, Option, Project, Span, Variable
-from pipway.audit.logins import FILLED
+from pipway.audit.queries.logins import FILLED
 from pipway.findings import Severity
 
 RULE = Rule("PW307", "unencoded-login", "Login with characters that end it", Severity.HIGH)

@@ -30,7 +30,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Option, Project, Span
-from pipway.audit.logins import has_login, without_password
+from pipway.audit.queries.logins import has_login, without_password
 from pipway.findings import Severity
 
 RULE = Rule("PW308", "variable-in-pip-conf", "Variable that pip does not fill in", Severity.MEDIUM)

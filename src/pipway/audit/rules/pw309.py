@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Note, Project
-from pipway.audit.hosts import is_public
+from pipway.audit.queries.hosts import is_public
 from pipway.findings import Severity
 
 RULE = Rule("PW309", "netrc-default-login", "Login for every host in a netrc", Severity.HIGH)

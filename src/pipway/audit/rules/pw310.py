@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Option, Project
-from pipway.audit.logins import is_filled_in
+from pipway.audit.queries.logins import is_filled_in
 from pipway.findings import Severity
 
 RULE = Rule("PW310", "pypirc-password", "Password in clear in a .pypirc", Severity.HIGH)

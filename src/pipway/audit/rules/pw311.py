@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Command, Index, Option, Project, Span
-from pipway.audit.logins import has_login
+from pipway.audit.queries.logins import has_login
 from pipway.findings import Severity
 
 RULE = Rule("PW311", "secret-printed", "Secret printed by a debug command", Severity.MEDIUM)

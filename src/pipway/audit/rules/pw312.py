@@ -27,8 +27,8 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Project, Required, Span
-from pipway.audit.hosts import host
-from pipway.audit.logins import holds_secret, without_password
+from pipway.audit.queries.hosts import host
+from pipway.audit.queries.logins import holds_secret, without_password
 from pipway.findings import Severity
 
 RULE = Rule("PW312", "requirement-credentials", "Credentials in a requirement's URL", Severity.CRITICAL)

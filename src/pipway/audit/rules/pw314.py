@@ -40,7 +40,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Index, Option, Project, Variable, Where
-from pipway.audit.logins import has_login
+from pipway.audit.queries.logins import has_login
 from pipway.findings import Severity
 
 RULE = Rule("PW314", "secret-for-whole-pipeline", "Index secret for a whole pipeline", Severity.MEDIUM)

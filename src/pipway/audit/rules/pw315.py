@@ -31,9 +31,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
-from pipway.audit.containers import is_of_container
 from pipway.audit.facts import Index, Option, Project, Variable
-from pipway.audit.logins import holds_secret, is_filled_in
+from pipway.audit.queries.containers import is_of_container
+from pipway.audit.queries.logins import holds_secret, is_filled_in
 from pipway.findings import Severity
 
 RULE = Rule("PW315", "secret-in-environment", "Secret in the environment of a container", Severity.HIGH)

@@ -28,7 +28,17 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Confidence, Found, Persona, Repair, Rule
 from pipway.audit.facts import Option, Project, Required
-from pipway.audit.installs import DEPLOYED, added, installs, is_open, is_remote, says, surrounded, surroundings, told
+from pipway.audit.queries.installs import (
+    DEPLOYED,
+    added,
+    installs,
+    is_open,
+    is_remote,
+    says,
+    surrounded,
+    surroundings,
+    told,
+)
 from pipway.findings import Severity
 
 RULE = Rule(

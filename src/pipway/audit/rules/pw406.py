@@ -30,10 +30,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pipway.audit.answers import Answers, Offered
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Locked, Project, Required, Span
-from pipway.audit.questions import asked, filename_of, offered
+from pipway.audit.online.answers import Answers, Offered
+from pipway.audit.online.questions import asked, filename_of, offered
 from pipway.findings import Severity
 
 RULE = Rule(

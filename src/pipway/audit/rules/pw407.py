@@ -43,7 +43,7 @@ from collections.abc import Iterator, Mapping
 
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Option, Project, Required
-from pipway.audit.questions import known_name, pinned
+from pipway.audit.online.questions import known_name, pinned
 from pipway.findings import Severity
 
 RULE = Rule(

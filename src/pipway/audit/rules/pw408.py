@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Command, Project, Required
-from pipway.audit.installs import DEPLOYED, is_open, is_pinned, says, surrounded, surroundings, told
+from pipway.audit.queries.installs import DEPLOYED, is_open, is_pinned, says, surrounded, surroundings, told
 from pipway.findings import Severity
 
 RULE = Rule(

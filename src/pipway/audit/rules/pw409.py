@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Locked, Project
 from pipway.audit.facts import Required as Requirement
-from pipway.audit.vcs import is_vcs, locked_folders, revision
+from pipway.audit.queries.vcs import is_vcs, locked_folders, revision
 from pipway.findings import Severity
 
 RULE = Rule("PW409", "moving-revision", "Repository requirement not at a commit", Severity.HIGH)

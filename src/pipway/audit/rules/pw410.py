@@ -26,8 +26,8 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Project, Required
-from pipway.audit.hosts import host, is_loopback
-from pipway.audit.vcs import locked_folders
+from pipway.audit.queries.hosts import host, is_loopback
+from pipway.audit.queries.vcs import locked_folders
 from pipway.findings import Severity
 
 RULE = Rule("PW410", "url-without-hash", "Archive URL without a hash", Severity.HIGH)

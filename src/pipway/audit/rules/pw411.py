@@ -28,7 +28,7 @@ from pathlib import PurePosixPath
 
 from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
 from pipway.audit.facts import Option, Project, Required, Span
-from pipway.audit.installs import setting
+from pipway.audit.queries.installs import setting
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -41,7 +41,7 @@ from pathlib import PurePosixPath
 
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Project, Required, Where
-from pipway.audit.installs import is_ours, is_pinned, says, surrounded, surroundings, told
+from pipway.audit.queries.installs import is_ours, is_pinned, says, surrounded, surroundings, told
 from pipway.findings import Severity
 
 RULE = Rule("PW412", "unpinned-build-system", "Unpinned build dependencies", Severity.LOW)

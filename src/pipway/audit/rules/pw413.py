@@ -26,9 +26,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Persona, Repair, Rule
-from pipway.audit.edits import removal
 from pipway.audit.facts import Option, Project
-from pipway.audit.installs import is_on, says, told
+from pipway.audit.fix.edits import removal
+from pipway.audit.queries.installs import is_on, says, told
 from pipway.findings import Severity
 
 RULE = Rule(

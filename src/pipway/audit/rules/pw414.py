@@ -34,9 +34,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
-from pipway.audit.cooldowns import cooldowns
 from pipway.audit.facts import Index, Project, Required, Source, Span
-from pipway.audit.hosts import host, is_loopback
+from pipway.audit.queries.cooldowns import cooldowns
+from pipway.audit.queries.hosts import host, is_loopback
 from pipway.findings import Severity
 
 RULE = Rule(

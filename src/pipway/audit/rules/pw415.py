@@ -28,8 +28,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from pipway.audit.base import Edit, Found, Repair, Rule
-from pipway.audit.cooldowns import cooldowns, fixed
 from pipway.audit.facts import Project
+from pipway.audit.queries.cooldowns import cooldowns, fixed
 from pipway.findings import Severity
 
 RULE = Rule(

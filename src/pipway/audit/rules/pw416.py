@@ -30,8 +30,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from pipway.audit.base import Found, Rule
-from pipway.audit.cooldowns import fixed
 from pipway.audit.facts import Index, Option, Project, Span, Variable
+from pipway.audit.queries.cooldowns import fixed
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -31,9 +31,9 @@ from collections.abc import Iterator
 from types import MappingProxyType
 
 from pipway.audit.base import Confidence, Found, Rule
-from pipway.audit.cooldowns import cooldowns
 from pipway.audit.facts import Index, Project
-from pipway.audit.hosts import host
+from pipway.audit.queries.cooldowns import cooldowns
+from pipway.audit.queries.hosts import host
 from pipway.findings import Severity
 
 RULE = Rule(

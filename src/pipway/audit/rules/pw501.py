@@ -26,7 +26,17 @@ from collections.abc import Iterator, Sequence
 
 from pipway.audit.base import Found, Persona, Repair, Rule
 from pipway.audit.facts import Command, Option, Project, Required, Where
-from pipway.audit.installs import DEPLOYED, added, asked, installs, is_open, says, surrounded, surroundings, told
+from pipway.audit.queries.installs import (
+    DEPLOYED,
+    added,
+    asked,
+    installs,
+    is_open,
+    says,
+    surrounded,
+    surroundings,
+    told,
+)
 from pipway.findings import Severity
 
 RULE = Rule(

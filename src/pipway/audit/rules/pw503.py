@@ -27,7 +27,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Option, Project
-from pipway.audit.installs import is_on, says, told
+from pipway.audit.queries.installs import is_on, says, told
 from pipway.findings import Severity
 
 RULE = Rule("PW503", "no-build-isolation", "Builds without isolation", Severity.LOW, references=("pip issue 5735",))

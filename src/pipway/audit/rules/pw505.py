@@ -25,9 +25,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Persona, Repair, Rule
-from pipway.audit.edits import removal
 from pipway.audit.facts import Option, Project, Where
-from pipway.audit.installs import copied, is_copied, is_on
+from pipway.audit.fix.edits import removal
+from pipway.audit.queries.installs import copied, is_copied, is_on
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Command, Option, Project, Where
-from pipway.audit.installs import copied, is_copied
+from pipway.audit.queries.installs import copied, is_copied
 from pipway.findings import Severity
 
 RULE = Rule("PW506", "pip-as-root", "pip as root", Severity.MEDIUM)

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Command, Option, Project, Required, Where
-from pipway.audit.vcs import is_vcs
+from pipway.audit.queries.vcs import is_vcs
 from pipway.findings import Severity
 
 RULE = Rule("PW508", "odd-install-in-image", "Editable or user install in an image", Severity.LOW)

@@ -29,10 +29,10 @@ import re
 from collections.abc import Iterator
 
 from pipway.audit.base import Edit, Found, Persona, Repair, Rule
-from pipway.audit.edits import removal
 from pipway.audit.facts import Index, Option, Project, Span, Variable, Where
-from pipway.audit.hosts import host, is_loopback, is_private, is_public
-from pipway.audit.logins import holds_secret
+from pipway.audit.fix.edits import removal
+from pipway.audit.queries.hosts import host, is_loopback, is_private, is_public
+from pipway.audit.queries.logins import holds_secret
 from pipway.findings import Severity
 
 RULE = Rule("PW601", "network-in-image", "Internal index or proxy in an image", Severity.MEDIUM)

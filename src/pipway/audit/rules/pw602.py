@@ -27,9 +27,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Edit, Found, Repair, Rule
-from pipway.audit.edits import removal
 from pipway.audit.facts import Option, Project
-from pipway.audit.installs import is_on
+from pipway.audit.fix.edits import removal
+from pipway.audit.queries.installs import is_on
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Command, Option, Project, Where
-from pipway.audit.installs import added, installs, is_open, says, setting, told
+from pipway.audit.queries.installs import added, installs, is_open, says, setting, told
 from pipway.findings import Severity
 
 RULE = Rule("PW603", "cache-in-image", "Cache left in an image", Severity.INFO, references=("hadolint DL3042",))

@@ -28,8 +28,8 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Index, Option, Project
-from pipway.audit.hosts import host
-from pipway.audit.installs import is_remote
+from pipway.audit.queries.hosts import host
+from pipway.audit.queries.installs import is_remote
 from pipway.findings import Severity
 
 RULE = Rule("PW604", "index-in-tox", "Index in tox.ini", Severity.LOW, references=("tox: upgrading",))

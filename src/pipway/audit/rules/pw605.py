@@ -36,7 +36,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Project, Required
-from pipway.audit.installs import is_pinned
+from pipway.audit.queries.installs import is_pinned
 from pipway.findings import Severity
 
 RULE = Rule("PW605", "unpinned-hook-dependency", "Unpinned dependency of a hook", Severity.INFO)

@@ -31,7 +31,7 @@ from types import MappingProxyType
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Note, Option, Project, Required, Span, Variable
-from pipway.audit.installs import DEPLOYED, is_pinned
+from pipway.audit.queries.installs import DEPLOYED, is_pinned
 from pipway.findings import Severity
 
 RULE = Rule("PW606", "pip-too-old", "pip too old for an option", Severity.MEDIUM, references=("pip: NEWS",))

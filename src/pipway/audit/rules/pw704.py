@@ -29,8 +29,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
-from pipway.audit.edits import removal
 from pipway.audit.facts import Copied, Note, Option, Project, Span
+from pipway.audit.fix.edits import removal
 from pipway.clients.pip_options import truth
 from pipway.findings import Severity
 

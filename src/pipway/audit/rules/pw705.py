@@ -29,7 +29,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Edit, Found, Persona, Repair, Rule
 from pipway.audit.facts import Index, Project
-from pipway.audit.hosts import host
+from pipway.audit.queries.hosts import host
 from pipway.clients.index_urls import suspicious
 from pipway.findings import Fix, Severity
 

@@ -44,9 +44,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipway.audit.answers import Answers
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Index, Project
+from pipway.audit.online.answers import Answers
 from pipway.findings import Severity
 
 RULE = Rule(

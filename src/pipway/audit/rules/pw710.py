@@ -24,10 +24,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
-from pipway.audit.config_files import NULL
-from pipway.audit.effective import view
+from pipway.audit.effective.config_files import NULL
+from pipway.audit.effective.installations import view
 from pipway.audit.facts import Project, Variable
-from pipway.audit.hosts import host
+from pipway.audit.queries.hosts import host
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -48,7 +48,7 @@ from collections.abc import Iterator, Mapping
 
 from pipway.audit.base import Confidence, Found, Persona, Rule
 from pipway.audit.facts import Locked, Organisation, Project
-from pipway.audit.hosts import host, is_loopback, is_public
+from pipway.audit.queries.hosts import host, is_loopback, is_public
 from pipway.clients.layers import default_index
 from pipway.findings import Severity
 

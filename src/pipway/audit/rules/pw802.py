@@ -38,7 +38,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Locked, Project, Span
-from pipway.audit.hosts import host, is_loopback
+from pipway.audit.queries.hosts import host, is_loopback
 from pipway.findings import Severity
 
 RULE = Rule("PW802", "http-in-lock", "Plain http in a lock", Severity.HIGH)

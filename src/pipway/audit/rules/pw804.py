@@ -40,10 +40,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipway.audit.answers import Offered
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Locked, Project
-from pipway.audit.questions import asked, filename_of, offered
+from pipway.audit.online.answers import Offered
+from pipway.audit.online.questions import asked, filename_of, offered
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -49,7 +49,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Confidence, Found, Rule
 from pipway.audit.facts import Index, Locked, Project
-from pipway.audit.hosts import host, is_loopback, is_private
+from pipway.audit.queries.hosts import host, is_loopback, is_private
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -38,8 +38,8 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Locked, Project, Span
-from pipway.audit.hosts import host
-from pipway.audit.logins import holds_secret
+from pipway.audit.queries.hosts import host
+from pipway.audit.queries.logins import holds_secret
 from pipway.findings import Severity
 
 RULE = Rule(

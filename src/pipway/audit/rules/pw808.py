@@ -42,10 +42,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipway.audit.answers import Answer, Verdict
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Project
-from pipway.audit.questions import asked, known_name, version_of
+from pipway.audit.online.answers import Answer, Verdict
+from pipway.audit.online.questions import asked, known_name, version_of
 from pipway.findings import Severity
 
 RULE = Rule(

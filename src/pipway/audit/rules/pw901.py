@@ -35,7 +35,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Edit, Found, Repair, Rule
 from pipway.audit.facts import Index, Project, Span
-from pipway.audit.hosts import host, is_loopback, port
+from pipway.audit.queries.hosts import host, is_loopback, port
 from pipway.findings import Severity
 
 RULE = Rule("PW901", "http-upload", "Upload over plain http", Severity.CRITICAL)

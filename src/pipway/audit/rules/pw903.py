@@ -47,7 +47,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
 from pipway.audit.facts import Index, Note, Project, Span
-from pipway.audit.hosts import host, is_private
+from pipway.audit.queries.hosts import host, is_private
 from pipway.findings import Severity
 
 RULE = Rule(

@@ -1,6 +1,6 @@
 """What an audit would like to ask a server, read from facts: which projects, which versions, whose names.
 
-`online` asks it; rules use it to find their way from a fact to an answer. Pure.
+`ask` asks it; rules use it to find their way from a fact to an answer. Pure.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from urllib.parse import unquote, urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_version
 
-from pipway.audit.answers import Answers, Offered
 from pipway.audit.facts import Index, Locked, Note, Project, Required, Span
-from pipway.audit.hosts import host, is_private, is_public
+from pipway.audit.online.answers import Answers, Offered
+from pipway.audit.queries.hosts import host, is_private, is_public
 from pipway.errors import UsageError
 from pipway.simple.names import is_distribution, normalize
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 
-from pipway.audit.repair import Mended
+from pipway.audit.fix.apply import Mended
 from pipway.clients.diff import hide
 from pipway.redact import HIDDEN, printable
 

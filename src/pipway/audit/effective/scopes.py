@@ -1,7 +1,7 @@
 """Which variables a command has in its environment: its own, then its step's, job's or stage's, its file's, and those
 of whoever runs the script that it stands in.
 
-`effective` asks. Pure: it looks at places of facts, and neither at a file's text nor at this machine's environment.
+`installations` asks. Pure: it looks at places of facts, and neither at a file's text nor at this machine's environment.
 """
 
 from __future__ import annotations

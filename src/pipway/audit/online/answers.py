@@ -1,6 +1,6 @@
 """What a running pipway answered about the projects of an audit: facts like those of files, and as pure.
 
-`online` makes them before any rule runs; rules of `--online` look at them and ask nobody.
+`ask` makes them before any rule runs; rules of `--online` look at them and ask nobody.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from pipway.audit.base import Edit
-from pipway.audit.edits import removal
 from pipway.audit.facts import Command, Index, Option, Organisation, Span
-from pipway.audit.hosts import host, is_private
+from pipway.audit.fix.edits import removal
+from pipway.audit.queries.hosts import host, is_private
 from pipway.clients.layers import default_index
 
 #: Where anybody may take a name for a try.

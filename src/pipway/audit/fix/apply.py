@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipway.audit.base import Found, Repair
 from pipway.audit.facts import Source
-from pipway.audit.leftovers import Piece, applied, merged, settled, shifts
+from pipway.audit.fix.leftovers import Piece, applied, merged, settled, shifts
 from pipway.clients.replace import put, state_of, target_of
 from pipway.errors import UsageError
 

@@ -14,8 +14,8 @@ from pipway.audit.baseline import fingerprint
 from pipway.audit.collect import Collector, collectors
 from pipway.audit.configuration import Configuration
 from pipway.audit.facts import Fact, Project, Source, Span
-from pipway.audit.git_reader import Git
-from pipway.audit.patterns import spec
+from pipway.audit.git.objects import Git
+from pipway.audit.gitignore import spec
 from pipway.audit.rules import Explained
 from pipway.audit.run import HEADED, Result, check, collected
 from pipway.audit.walk import LARGEST, Tree

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipway.audit.base import Edit, Found, Repair
-from pipway.audit.edits import removal
 from pipway.audit.facts import Source, Span
-from pipway.audit.repair import mended, write
+from pipway.audit.fix.apply import mended, write
+from pipway.audit.fix.edits import removal
 
 SOURCE = Source("f", "one two three\r\nfour\n", "")
 

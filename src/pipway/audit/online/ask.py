@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
-from pipway.audit.answers import Answer, Answers, Behind, Owner, Verdict
 from pipway.audit.facts import Index, Project
-from pipway.audit.offers import JSON, Page, needs, offers, page_of
-from pipway.audit.questions import Wanted, left_out, ours, wanted
+from pipway.audit.online.answers import Answer, Answers, Behind, Owner, Verdict
+from pipway.audit.online.pages import JSON, Page, needs, offers, page_of
+from pipway.audit.online.questions import Wanted, left_out, ours, wanted
 from pipway.errors import PipwayError, UsageError
 from pipway.redact import printable
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pipway.audit.config_files import ConfigFiles, Silenced, of_sections
+from pipway.audit.effective.config_files import ConfigFiles, Silenced, of_sections
+from pipway.audit.effective.requirement_files import RequirementFiles
+from pipway.audit.effective.scopes import Scopes
 from pipway.audit.facts import Command, Index, Note, Option, Project, Span, Variable, Where
-from pipway.audit.requirement_files import RequirementFiles
-from pipway.audit.scopes import Scopes
 
 MOST = 20_000  #: commands that are looked at
 _KEPT = "_effective_view"

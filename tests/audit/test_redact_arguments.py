@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipway.audit.arguments import hide_arguments
 from pipway.audit.facts import Project
+from pipway.audit.redact_arguments import hide_arguments
 from pipway.audit.report import Veil
 
 

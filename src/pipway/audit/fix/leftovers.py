@@ -1,6 +1,6 @@
 """What a deletion leaves behind: an instruction that sets nothing, an empty block, a comma before nothing.
 
-`edits.removal` asks for one deletion, `repair.mended` for all of a file together: two that are right alone may leave
+`edits.removal` asks for one deletion, `apply.mended` for all of a file together: two that are right alone may leave
 `ENV ` between them. It looks at the text around a deletion, never at a whole file.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from pathlib import PurePosixPath
 
-from pipway.audit.shell_leftovers import block, segment
+from pipway.audit.fix.shell_leftovers import block, segment
 
 Piece = tuple[int, int, str]  #: from, to, what comes there
 

@@ -1,6 +1,6 @@
 """A project's page and a wheel's METADATA, read for what an audit compares: digests of some versions, needs.
 
-`online` gives the bytes. Everything in them is somebody else's: what cannot be read is nothing, never an exception.
+`ask` gives the bytes. Everything in them is somebody else's: what cannot be read is nothing, never an exception.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import msgspec
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 
-from pipway.audit.answers import Offered
-from pipway.audit.questions import Wanted, known_name, version_of
+from pipway.audit.online.answers import Offered
+from pipway.audit.online.questions import Wanted, known_name, version_of
 from pipway.simple import names
 from pipway.simple.page import NormalizedName
 

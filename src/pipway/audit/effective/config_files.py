@@ -1,7 +1,7 @@
 """Which pip.conf of the tree a command's pip reads: copied into the image or into place, or named by PIP_CONFIG_FILE;
 and what `pip config set` wrote before.
 
-`effective` asks. It looks at facts of files that were collected, and opens none.
+`installations` asks. It looks at facts of files that were collected, and opens none.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from pipway.audit.effective.paths import meant
+from pipway.audit.effective.scopes import Scopes
 from pipway.audit.facts import Command, Copied, Index, Project, Span, Variable, Where
-from pipway.audit.named_files import meant
-from pipway.audit.scopes import Scopes
 
 NULL = frozenset({"/dev/null", "nul", "nul:", "os.devnull"})
 _NAMES = ("pip.conf", "pip.ini")

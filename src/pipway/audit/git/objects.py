@@ -1,6 +1,6 @@
 """Reads objects of a git repository through git's plumbing, so that nothing which the repository says is run.
 
-`before` and `history` ask, and only when a person wants it: `pipway audit --base`, `--history`. A repository's own
+`base_branch` and `history` ask, and only when a person wants it: `pipway audit --base`, `--history`. A repository's own
 configuration is its author's: filters, textconv, external diffs, pagers, monitors, signature programs and hooks belong
 to commands that are not used here or are switched off; nothing is fetched, whatever a partial clone lacks; git's own
 check of who owns the repository stays, which is why the folder is never given to it as GIT_DIR. Output and time are
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from pipway.audit.tracked import repository
+from pipway.audit.git.tracked import repository
 from pipway.errors import UsageError
 
 DEADLINE = 60.0  #: seconds for one question

@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import islice
 
 from pipway.audit.facts import Index, Locked, Option, Project, Required
-from pipway.audit.hosts import covers, host, is_private, named, port, trusts
+from pipway.audit.queries.hosts import covers, host, is_private, named, port, trusts
 
 _FEW = 3  # places that a finding names
 

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from pipway.audit.base import Found
 from pipway.audit.collect import collectors
 from pipway.audit.facts import Note, Source
-from pipway.audit.repair import Mended, mended
+from pipway.audit.fix.apply import Mended, mended
 from pipway.audit.run import collected
 from pipway.audit.walk import Tree
 

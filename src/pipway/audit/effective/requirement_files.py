@@ -1,14 +1,14 @@
 """Which requirements files a command reads, with what these include, and which indexes they name.
 
-`effective` asks. It looks at facts of files that were collected, and opens none.
+`installations` asks. It looks at facts of files that were collected, and opens none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from pipway.audit.effective.paths import meant
 from pipway.audit.facts import Command, Index, Option, Project, Required, Source
-from pipway.audit.named_files import meant
 
 MOST = 1000  #: lines with indexes, and includes, of one command
 ALTOGETHER = 200_000  #: of all commands

@@ -9,7 +9,7 @@ import re
 
 from pipway.audit.base import Edit
 from pipway.audit.facts import Span
-from pipway.audit.leftovers import NEAR, swept
+from pipway.audit.fix.leftovers import NEAR, swept
 
 _CONTINUED = re.compile(r"[ \t]*\\\r?\n\Z")
 #: What sets nothing any more when its only variable is gone.

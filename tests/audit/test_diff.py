@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.audit.patching import applied
 
-from pipway.audit.differences import NO_PATCH, unified
 from pipway.audit.facts import Source
-from pipway.audit.repair import Mended
+from pipway.audit.fix.apply import Mended
+from pipway.audit.fix.diff import NO_PATCH, unified
 
 
 def shown(before: str, after: str) -> str:

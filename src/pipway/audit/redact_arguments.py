@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pipway.audit.logins import is_filled_in
+from pipway.audit.queries.logins import is_filled_in
 from pipway.redact import HIDDEN
 
 _VALUE = r"(?P<value>\"[^\"]*\"|'[^']*'|[^\s\"'|;&]+)"

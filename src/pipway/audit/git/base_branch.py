@@ -1,6 +1,6 @@
 """The locks of before: what stands in them at the base branch, so that PW807 can compare.
 
-`cli/audit_git.py` calls it for `--base`. It reads objects through `git_reader`, and of each lock of now the version of
+`cli/audit_git.py` calls it for `--base`. It reads objects through `objects`, and of each lock of now the version of
 the commit in which both branches began.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from pipway.audit.collect import locks
 from pipway.audit.facts import Fact, Project, Source, Span
-from pipway.audit.git_reader import Git
+from pipway.audit.git.objects import Git
 from pipway.audit.run import collected
 from pipway.audit.walk import LARGEST_LOCK, Tree
 from pipway.errors import UsageError

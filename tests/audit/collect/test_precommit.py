@@ -19,12 +19,18 @@ repos:
   - id: l
     language: system
     entry: pip install z
+  - {id: p, language: python, entry: python -m pip install y}
+  - {id: g, language: pygrep, entry: pip install w}
 """
 
 
 def test_commands() -> None:
     """In their order, unquoted, with what is known filled in."""
-    assert said(collected(precommit, TEXT, PATH)) == ["pip install --extra-index-url=http://a", "pip install z"]
+    assert said(collected(precommit, TEXT, PATH)) == [
+        "pip install --extra-index-url=http://a",
+        "pip install z",
+        "python -m pip install y",
+    ]
 
 
 def test_options() -> None:
@@ -48,6 +54,7 @@ def test_requirements() -> None:
         ("types-x", "==1"),
         ("foo", ""),
         ("z", ""),
+        ("y", ""),
     ]
 
 

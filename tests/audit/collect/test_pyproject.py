@@ -230,8 +230,13 @@ index-strategy = "unsafe-best-match"
 [pypi-dependencies]
 a = ">=1"
 b = { git = "https://git.corp/b" }
+[activation.env]
+PIP_TRUSTED_HOST = "h.corp"
 """
     found = collected(pixi, text, "pixi.toml")
+    [variable] = of(found, Variable)
+    assert (variable.name, variable.value_span and variable.value_span.text) == ("PIP_TRUSTED_HOST", "h.corp")
+    assert ("pip", "trusted-host", "h.corp") in options(found)
     assert [(role, url) for _, role, _, url in indexes(found)] == [
         ("primary", "https://nexus.corp/simple"),
         ("extra", "https://b.corp/s"),

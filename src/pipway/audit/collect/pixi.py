@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 from pipway.audit.collect.toml_facts import index, of_table, options, plain_indexes
 from pipway.audit.collect.toml_nodes import Node, read_or_note
 from pipway.audit.collect.toml_scripts import scripts
-from pipway.audit.facts import Fact, Index, Source
+from pipway.audit.collect.variable_options import of_variable
+from pipway.audit.facts import Fact, Index, Source, Variable
 from pipway.audit.walk import Tree
 
 KIND = "pixi.toml"
@@ -66,6 +67,10 @@ def _of_environment(table: Node, above: str) -> Iterator[Fact]:
     tables = [table, *(node for _, node in table.pairs("target"))]
     for each in tables:
         yield from scripts(each.get("tasks"))
+        for key, value in each.pairs("activation", "env"):
+            variable = Variable(key, value.text, value.statement, value.exact, "activation", f"{above}activation.env")
+            yield variable
+            yield from of_variable(variable)
         for name, node in each.pairs("pypi-dependencies"):
             yield from of_table(name, node, "pypi-dependencies", _BINDINGS)
 

@@ -21,6 +21,7 @@ _VALUED = frozenset(
     {"-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--trusted-host", "-c", "--constraint", "--proxy"}
 )
 _OTHER_LANGUAGES = frozenset({"node", "golang", "go", "rust", "ruby", "dart", "lua", "perl", "r", "swift", "dotnet"})
+_NO_COMMANDS = frozenset({"pygrep", "fail", "docker_image"})  #: `entry` is a pattern, a message, an image
 
 
 def matches(path: PurePosixPath, head: str) -> bool:
@@ -63,5 +64,5 @@ def _hook(source: Source, hook: MappingNode) -> Iterator[Fact]:
                 elif not (text.text[:1].isalnum() and fact.span.text == text.text):
                     yield fact
     entry = yaml.child(hook, "entry")
-    if isinstance(entry, ScalarNode) and language in ("system", "script", "unsupported", "unsupported_script"):
+    if isinstance(entry, ScalarNode) and language not in _NO_COMMANDS:
         yield from commands.facts(shell.read(yaml.scalar(source, entry), scene))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import cast
 
+from pipway.audit.collect.text import cut
 from pipway.audit.facts import Fact, Note, Source, Span
 from pipway.audit.walk import Tree
 
@@ -31,14 +32,17 @@ def matches(path: PurePosixPath, head: str) -> bool:
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     """One note for the file: how many certificates, whether one is an authority, the last day of the last one."""
     key = _KEY.search(source.text)
-    traits = {"key": str(key is not None).lower(), **_said(list(_certificates(source.text)))}
+    every = list(_certificates(source.text))
+    if len(every) > _MOST:
+        yield cut(source, f"more than {_MOST} certificates")
+    traits = {"key": str(key is not None).lower(), **_said(every[:_MOST])}
     place = key.start() if key is not None else 0
     yield Note("certificate-file", Span(source, place, place), PurePosixPath(source.path).name, traits)
 
 
 def _certificates(text: str) -> Iterator[str]:
     at = text.find(_BEGIN)
-    for _ in range(_MOST):
+    for _ in range(_MOST + 1):
         end = text.find(_END, at, at + _LONGEST)
         if at < 0 or end < 0:
             return

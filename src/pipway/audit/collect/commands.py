@@ -15,7 +15,7 @@ from pipway.audit.collect import programs, shell, written
 from pipway.audit.collect.programs import Program
 from pipway.audit.collect.requirement_lines import required
 from pipway.audit.collect.shell import Scene, Script
-from pipway.audit.collect.text import Text
+from pipway.audit.collect.text import Text, cut
 from pipway.audit.collect.tool_options import TABLES, Given
 from pipway.audit.collect.variable_options import of_variable
 from pipway.audit.facts import Command, Fact, Index, Option, Required, Span, Variable, Word
@@ -109,6 +109,9 @@ def facts(script: Script) -> Iterator[Fact]:
     for variable in script.variables:
         yield from of_set(variable)
     yield from written.facts(script)
+    if script.is_cut and script.commands:
+        last = script.commands[-1].span
+        yield cut(last.source, f"more than {len(script.commands)} commands", last.start)
 
 
 def _handed(command: Command) -> Iterator[Variable]:

@@ -11,6 +11,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from pipway.audit.collect import yaml_nodes as yaml
 from pipway.audit.collect.requirement_lines import Line
 from pipway.audit.collect.requirements import of_line
+from pipway.audit.collect.text import cut
 from pipway.audit.facts import Fact, Index, Option, Source, Span
 from pipway.audit.walk import Tree
 
@@ -38,11 +39,18 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
         return
     documents, notes = yaml.documents(source)
     yield from notes
+    if any(_is_long(each) for root in documents for each in yaml.walked(root)):
+        yield cut(source, f"more than {_MOST} elements")
     pairs = _pairs(documents[0] if documents else None)
     if any(key.value == "dependencies" for key, _ in pairs):
         yield from _environment(source, pairs)
     else:
         yield from _condarc(source, pairs)
+
+
+def _is_long(node: MappingNode) -> bool:
+    lists = (value.value for _, value in node.value if isinstance(value, SequenceNode))
+    return len(node.value) > _MOST or any(len(each) > _MOST for each in lists)
 
 
 def _pairs(node: Node | None) -> list[tuple[ScalarNode, Node]]:

@@ -42,12 +42,12 @@ class Instruction:
 
 
 def instructions(source: Source) -> Iterator[Instruction]:
-    """All of them, in order."""
+    """All of them, in order; of those beyond `MOST` only the first, which says that there are more."""
     lines = _lines(source.text)
     escape = _escape(source.text, lines)
     at = count = 0
     missing: set[str] = set()  # here-documents that nothing ends
-    while at < len(lines) and count < MOST:
+    while at < len(lines) and count <= MOST:
         start, end = lines[at]
         line = source.text[start:end].strip()
         if not line or line.startswith("#"):

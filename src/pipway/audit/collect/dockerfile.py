@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, json_nodes, powershell, programs, shell, written
-from pipway.audit.collect.docker_lines import Instruction, instructions
+from pipway.audit.collect.docker_lines import MOST, Instruction, instructions
 from pipway.audit.collect.shell import Scene, Script
-from pipway.audit.collect.text import Text
+from pipway.audit.collect.text import Text, cut
 from pipway.audit.collect.words import Value
 from pipway.audit.facts import Command, Copied, Fact, Note, Scope, Source, Span, Variable, Where, Word
 from pipway.audit.walk import Tree
@@ -45,6 +45,8 @@ def matches(path: PurePosixPath, head: str) -> bool:
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     """The facts of all stages."""
     found = list(instructions(source))
+    if len(found) > MOST:
+        yield cut(source, f"more than {MOST} instructions", found.pop().start)
     finals = _finals(found)
     starts = [*(each.start for each in found if each.name == "FROM"), len(source.text)]
     stage, number = _Stage(final=len(finals) <= 1), -1

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from pipway.audit.collect.text import cut
 from pipway.audit.collect.variable_options import of_variable
 from pipway.audit.facts import Fact, Source, Span, Variable
 from pipway.audit.walk import Tree
@@ -30,6 +31,7 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     """Each variable, and the option it is."""
     for number, match in enumerate(_SET.finditer(source.text)):
         if number >= _MOST:
+            yield cut(source, f"more than {_MOST} variables", match.start())
             return
         group = next(n for n in (3, 4, 5) if match[n] is not None)
         value = match[group]

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, shell
 from pipway.audit.collect.shell import Scene
-from pipway.audit.collect.text import Text
+from pipway.audit.collect.text import Text, cut
 from pipway.audit.collect.words import LONGEST, Value
 from pipway.audit.facts import Fact, Source, Variable
 from pipway.audit.walk import Tree
@@ -33,7 +33,9 @@ def matches(path: PurePosixPath, head: str) -> bool:
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     """Its variables first, then its recipes, as make does."""
-    lines = [found.span() for found, _ in zip(_LOGICAL.finditer(source.text), range(MOST), strict=False)]
+    lines = [found.span() for found, _ in zip(_LOGICAL.finditer(source.text), range(MOST + 1), strict=False)]
+    if len(lines) > MOST:
+        yield cut(source, f"more than {MOST} lines", lines.pop()[0])
     known: dict[str, Value | None] = {}
     for start, end in lines:
         if not source.text.startswith("\t", start):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
+from pipway.audit.collect.text import cut
 from pipway.audit.facts import Fact, Note, Source, Span
 from pipway.audit.walk import Tree
 
@@ -29,12 +30,15 @@ def facts(source: Source) -> Iterator[Fact]:
     """Of a file, or of what a script writes into one."""
     tokens = _tokens(source.text)
     at, found = 0, 0
-    while at < len(tokens) and found < _MOST:
+    while at < len(tokens):
         word = source.text[slice(*tokens[at])]
         at += 1
         if word not in ("machine", "default"):
             continue
         found += 1
+        if found > _MOST:
+            yield cut(source, f"more than {_MOST} entries", tokens[at - 1][0])
+            return
         start, end = tokens[at - 1]
         host = ""
         if word == "machine" and at < len(tokens):

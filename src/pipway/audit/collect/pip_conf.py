@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from pipway.audit.collect.ini_items import IniText, read
+from pipway.audit.collect.text import cut
 from pipway.audit.collect.variable_options import PIP_LISTS, ROLES
 from pipway.audit.facts import Fact, Index, Note, Option, Source, Span
 from pipway.audit.walk import Tree
@@ -41,6 +42,8 @@ def facts(source: Source) -> Iterator[Fact]:
     if source.text.startswith("\ufeff"):
         yield Note("encoding", Span(source, 0, 1), "a byte order mark")
     yield from file.notes()
+    if len(file.ini.sections) > _MOST or len(file.ini.items) > _MOST:
+        yield cut(source, f"more than {_MOST} sections or keys")
     for section in file.ini.sections[:_MOST]:
         if section not in _SECTIONS:
             yield Note("unknown-section", file.header(section), section, _near(section, _SECTIONS))

@@ -47,6 +47,7 @@ def read(text: Text, scene: Scene = Scene(), templates: re.Pattern[str] | None =
     variables: list[Variable] = []
     words: list[Word] = []
     piped: Command | None = None
+    over = False
     for token in _TOKEN.finditer(text.text):
         kind = token.lastgroup
         if kind == "word":
@@ -58,8 +59,9 @@ def read(text: Text, scene: Scene = Scene(), templates: re.Pattern[str] | None =
                 found.append(command)
                 piped = command if kind == "pipe" else None
         if len(found) >= MOST:
+            over = token.end() < len(text.text.rstrip())
             break
-    if words and (command := _finished(text, words, variables, scene, piped, found)):
+    if words and not over and (command := _finished(text, words, variables, scene, piped, found)):
         found.append(command)
     for place, command in enumerate(found[:-1]):  # iex (iwr …)
         if (
@@ -68,7 +70,7 @@ def read(text: Text, scene: Scene = Scene(), templates: re.Pattern[str] | None =
             and found[place + 1].tool.lower() in _DOWNLOADERS
         ):
             found[place] = replace(command, piped_from=found[place + 1])
-    return Script(tuple(found), tuple(variables))
+    return Script(tuple(found), tuple(variables), is_cut=over)
 
 
 def _word(text: Text, start: int, end: int) -> Word:

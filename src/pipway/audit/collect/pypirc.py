@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from pipway.audit.collect.ini_items import IniText, read
+from pipway.audit.collect.text import cut
 from pipway.audit.facts import Fact, Index, Note, Option, Source, Span
 from pipway.audit.walk import Tree
 
@@ -32,6 +33,8 @@ def facts(source: Source) -> Iterator[Fact]:
     yield from file.notes()
     listed = file.ini.find("distutils", "index-servers")
     servers = {word for word, _ in file.words(listed)} if listed else {*_USUAL}
+    if len(file.ini.sections) > _MOST:
+        yield cut(source, f"more than {_MOST} sections")
     for section in file.ini.sections[:_MOST]:
         if section not in {"distutils", "server-login", *servers}:
             yield Note("wrong-section", file.header(section), section)

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from pipway.audit.collect.requirement_lines import LONGEST, Line, Word, lines, parts
+from pipway.audit.collect.text import cut
 from pipway.audit.collect.variable_options import ROLES
 from pipway.audit.facts import Fact, Index, Locked, Note, Option, Required, Source, Span
 from pipway.audit.walk import Tree
@@ -65,7 +66,10 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
                 includes.append(fact.value)
         for include in includes:
             path = posixpath.normpath(posixpath.join(posixpath.dirname(now.path), include.replace("\\", "/")))
-            if path in seen or len(seen) > _MOST_FILES:
+            if path in seen:
+                continue
+            if len(seen) > _MOST_FILES:
+                yield cut(source, f"more than {_MOST_FILES} files are included")
                 continue
             seen.add(path)
             if not path.startswith("..") and matches(PurePosixPath(path), ""):

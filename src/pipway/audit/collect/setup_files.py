@@ -7,13 +7,14 @@ import re
 import warnings
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate, islice
+from itertools import accumulate
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from pipway.audit.collect import tox
 from pipway.audit.collect.ini_items import IniText, read
 from pipway.audit.collect.requirement_lines import required
+from pipway.audit.collect.text import cut
 from pipway.audit.facts import Fact, Index, Note, Option, Source, Span
 from pipway.audit.walk import Tree
 from pipway.clients.ini import Item
@@ -111,8 +112,13 @@ def _setup_py(source: Source) -> Iterator[Fact]:
         return
     script = _Script(source, tree)
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node.func) == "setup")
-    for node in islice(calls, _MOST_CALLS):
+    for number, node in enumerate(calls):
+        if number >= _MOST_CALLS:
+            yield cut(source, f"more than {_MOST_CALLS} calls of setup()")
+            break
         yield from script.call(node)
+    if script.is_cut:
+        yield cut(source, f"more than {_MOST} elements of a list")
 
 
 def _called(node: ast.expr) -> str:
@@ -124,6 +130,7 @@ class _Script:
 
     def __init__(self, source: Source, tree: ast.Module) -> None:
         self._source = source
+        self.is_cut = False
         self._shift = 1 if source.text.startswith("\ufeff") else 0
         text = source.text[self._shift :]
         self._starts = [self._shift]
@@ -171,6 +178,7 @@ class _Script:
     def _strings(self, node: ast.expr) -> Iterator[tuple[str, Span]]:
         """The strings of a list, or the lines of one string."""
         elements = node.elts if isinstance(node, ast.List | ast.Tuple | ast.Set) else [node]
+        self.is_cut = self.is_cut or len(elements) > _MOST
         for element in elements[:_MOST]:
             if not isinstance(element, ast.Constant) or not isinstance(element.value, str):
                 continue

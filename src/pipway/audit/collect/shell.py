@@ -52,6 +52,7 @@ class Script:
     variables: tuple[Variable, ...] = ()  #: those that are set for later commands
     values: Variables = field(default_factory=dict, repr=False)  #: what is known at its end
     written: tuple[tuple[str, Text], ...] = field(default=(), repr=False)  #: files that it writes texts into
+    is_cut: bool = False  #: there are more commands than are looked at
 
 
 @dataclass(slots=True)
@@ -96,7 +97,7 @@ def read(
     reader.commands("")
     found = {(command.span.start, -command.span.end): command for command in reader.found}
     commands = tuple(found[place] for place in sorted(found))
-    return Script(commands, tuple(reader.set_here), reader.variables, tuple(reader.written))
+    return Script(commands, tuple(reader.set_here), reader.variables, tuple(reader.written), reader.is_cut)
 
 
 class _Reader(WordReader):
@@ -111,6 +112,7 @@ class _Reader(WordReader):
         self.found: list[Command] = []
         self.set_here: list[Variable] = []
         self.written: list[tuple[str, Text]] = []
+        self.is_cut = False
         self._told: tuple[_Simple, programs.Program] | None = None  #: an `echo` whose output goes on
         self._heredocs: list[_Heredoc] = []
         self._lines: dict[str, list[int]] | None = None
@@ -152,6 +154,8 @@ class _Reader(WordReader):
                 cases = max(0, cases - 1)
             if self.at == before:
                 self.at += 1
+        if len(self.found) >= MOST and not self.is_cut:
+            self.is_cut = bool(text[self.at :].strip())
 
     def _blank(self) -> None:
         while True:
@@ -483,5 +487,7 @@ class _Reader(WordReader):
 
     def _nested(self, text: Text) -> None:
         script = read(text, self.scene, self.variables, depth=self.depth + 1)
-        self.found += script.commands[: max(0, MOST - len(self.found))]
+        left = max(0, MOST - len(self.found))
+        self.is_cut = self.is_cut or script.is_cut or len(script.commands) > left
+        self.found += script.commands[:left]
         self.written += script.written[: max(0, MOST - len(self.written))]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pipway.audit.facts import Source, Span
+from pipway.audit.facts import Note, Source, Span
 
 _HEX = {"x": 2, "u": 4, "U": 8}
 _ESCAPES = {
@@ -32,6 +32,11 @@ _ESCAPES = {
     "L": "\u2028",
     "P": "\u2029",
 }
+
+
+def cut(source: Source, what: str, place: int = 0) -> Note:
+    """What a collector says where it stops reading, so that `run` can: of its file it has seen a beginning only."""
+    return Note("cut", Span(source, place, place), what)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipway.audit.collect import netrc, pip_conf, pypirc
 from pipway.audit.collect.shell import Script, read
-from pipway.audit.collect.text import Text
+from pipway.audit.collect.text import Text, cut
 from pipway.audit.collect.variable_options import of_variable
 from pipway.audit.facts import Fact, Note, Option, Source, Span, Variable
 
@@ -30,6 +30,8 @@ def facts(script: Script) -> Iterator[Fact]:
     files: dict[str, list[Text]] = {}
     for target, text in script.written:
         files.setdefault(target, []).append(text)
+    if len(files) > _MOST:
+        yield cut(script.written[0][1].source, f"more than {_MOST} files are written by one script")
     for target, texts in list(files.items())[:_MOST]:
         yield from _file(target, _lines(texts))
 

@@ -19,7 +19,7 @@ from pipway.audit.facts import Fact, Note, Source, Span, Variable
 
 LARGEST = 1 << 20  #: characters
 MOST = 20_000  #: nodes that are visited: aliases of aliases grow without bounds
-DEEPEST = 60
+_EDGES = 1 << 20  # of the nodes of one file: each is a character at least
 _NODES = 50_000  # of one file
 _NESTED = 100  # the parser in C has no bound of its own, and a stack that ends
 _ANCHOR = re.compile(r"&[^\s,\[\]{}]+")
@@ -204,11 +204,11 @@ def walked(node: Node | None) -> Iterator[MappingNode]:
     """Every mapping below a node, in order, bounded."""
     waiting: list[tuple[Node, int]] = [(node, 0)] if node is not None else []
     seen: set[int] = set()
-    for _ in range(MOST):
+    for _ in range(_EDGES):
         if not waiting:
             return
         now, depth = waiting.pop()
-        if depth > DEEPEST or id(now) in seen:
+        if depth > _NESTED or id(now) in seen:
             continue
         seen.add(id(now))
         if isinstance(now, MappingNode):

@@ -38,6 +38,27 @@ from pipway.audit.report import Veil
         "sshpass -p Sup3rSecret ssh x",
         'git config --global http.extraheader "AUTHORIZATION: basic Sup3rSecret="',
         "uv auth login x --password Sup3rSecret -u x",
+        "uv publish -t Sup3rSecret -u me -p Sup3rSecret",
+        "uv publish -t $TOKEN -u me -p Sup3rSecret",
+        "twine upload -p ${TWINE_PASSWORD:-Sup3rSecret} dist/*",
+        'RUN ["twine", "upload", "--password", "Sup3rSecret"]',
+        'env TWINE_PASSWORD="Sup3rSecret" twine upload dist/*',
+        "env TWINE_PASSWORD='x'\"'\"'Sup3rSecret' twine upload dist/*",
+        '- run: "env TWINE_PASSWORD=\\"Sup3rSecret\\" twine upload dist/*"',
+        "export GITHUB_PAT=Sup3rSecret",
+        "poetry config http-basic.corp me -- Sup3rSecret",
+        "curl -H 'X-JFrog-Art-Api: Sup3rSecret' https://x.corp",
+        'curl --header "PRIVATE-TOKEN: Sup3rSecret" https://x.corp',
+        'curl -H "JOB-TOKEN:Sup3rSecret" https://x.corp',
+        "keyring set https://x.corp me <<< Sup3rSecret",
+        "echo 'Sup3rSecret' | twine upload -u me --password-stdin",
+        "echo Sup3rSecret | keyring set https://x.corp me",
+        'echo -e "machine x.corp\\nlogin me\\npassword Sup3rSecret\\n" > ~/.netrc',
+        '    "password Sup3rSecret\\n",',
+        "conda config --add channels https://x.corp/t/Sup3rSecret-1/c",
+        "export PIP_INDEX_URL='https://me:Sup3rSecret'",
+        'pypi = "pypi-AgSup3rSecret"',
+        "x ghp_Sup3rSecret12345678 y",
     ],
 )
 def test_no_secret_is_shown(line: str) -> None:
@@ -57,6 +78,12 @@ def test_no_secret_is_shown(line: str) -> None:
         "pip install --trusted-host a.corp -i https://a.corp/simple x",
         "pip config set global.index-url https://a.corp/simple",
         "git config --global user.name me",
+        "pip install -i https://a.corp:8443/simple x",
+        "pip install -i https://a.corp:$PORT/simple x",
+        "pip install -i https://[::1]:8443/simple x",
+        "echo done | tee x",
+        'curl -H "PRIVATE-TOKEN: $TOKEN" https://x.corp',
+        "docker login --password-stdin nexus.corp <<< $TOKEN",
     ],
 )
 def test_the_rest_is(line: str) -> None:
@@ -65,5 +92,6 @@ def test_the_rest_is(line: str) -> None:
 
 
 def test_lines_without_end_take_no_time() -> None:
-    for piece in ("--a-token ", "curl -u ", "config ", "twine upload -p ", "x_PW=", "--x-"):
+    signs = ("--a-token ", "curl -u ", "config ", "twine upload -p ", "x_PW=", "--x-", 'echo "', "login x\\n", "-H a")
+    for piece in signs:
         hide_arguments(piece * 800)

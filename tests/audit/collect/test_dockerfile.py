@@ -105,3 +105,32 @@ def test_requirements() -> None:
 def test_hostile_text(data: st.DataObject) -> None:
     """Pieces taken out and put in: it never stops, and every place stays right."""
     collected(dockerfile, changed(TEXT, data), PATH)
+
+
+def test_values_of_other_variables() -> None:
+    """Across stages, with the place of the reference; what is quoted singly, or nobody knows, stays."""
+    text = """\
+ARG INDEX=https://a/simple
+FROM python:3.12 AS base
+ARG INDEX
+ARG TOKEN
+ENV PIP_INDEX_URL=${INDEX} A='$INDEX' B=${C:-d}/$TOKEN
+ENV PIP_EXTRA_INDEX_URL $PIP_INDEX_URL/more
+FROM base
+ENV UV_INDEX_URL="$PIP_INDEX_URL"
+"""
+    found = [each for each in of(collected(dockerfile, text, PATH), Variable) if each.how == "ENV"]
+    assert [(each.name, each.value) for each in found] == [
+        ("PIP_INDEX_URL", "https://a/simple"),
+        ("A", "$INDEX"),
+        ("B", "d/$TOKEN"),
+        ("PIP_EXTRA_INDEX_URL", "https://a/simple/more"),
+        ("UV_INDEX_URL", "https://a/simple"),
+    ]
+    assert found[0].span.text == "PIP_INDEX_URL=${INDEX}"
+    assert found[0].value_span is None
+
+
+def test_values_that_double_are_bounded() -> None:
+    text = "FROM x\nENV A=0123456789\n" + "ENV A=$A$A\n" * 60
+    assert max(len(each.value) for each in of(collected(dockerfile, text, PATH), Variable)) < 10_000

@@ -13,6 +13,7 @@ from pipway.audit.facts import Index, Note, Option, Required
 SETUP = '''
 import os, setuptools
 raise SystemExit("never run")
+MORE = ("e",)
 LINKS = ["http://nexus.corp/own-1.zip#egg=own-1"]
 setuptools.setup(
     name="Öwn", install_requires=["ä @ git+http://git.corp/a", "b>=1"],
@@ -21,7 +22,7 @@ setuptools.setup(
         wheel
         numpy
     """,
-    extras_require={"more": ["c"], "dev": LINKS + ["d"]},
+    extras_require={"more": ["c"], "dev": ["d"] + MORE, "star": [*MORE, "f"]},
 )
 '''
 
@@ -39,6 +40,10 @@ def test_setup_py() -> None:
         ("wheel", "setup_requires"),
         ("numpy", "setup_requires"),
         ("c", "more"),
+        ("d", "dev"),
+        ("e", "dev"),
+        ("e", "star"),
+        ("f", "star"),
     ]
     assert of(found, Required)[1].span.text == "b>=1"
     assert of(found, Option)[0].span.text == "dependency_links=LINKS"

@@ -21,9 +21,11 @@ from pipway.audit.walk import Tree
 KIND = "dockerfile"
 WHERE = Where.IMAGE
 _NAME = re.compile(r"(?i)(?:dockerfile|containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.(?:dockerfile|containerfile)")
+_LONGEST = 1 << 12  # characters of a value that others are part of: each may double it
 _NO_DOCKERFILE = (".py", ".md", ".txt", ".sh", ".json", ".yml", ".yaml", ".dockerignore", ".j2", ".rst", ".go", ".js")
 _FROM = re.compile(r"(\S+)(?:\s+(?i:as)\s+(\S+))?")
 _PAIR = re.compile(r"(?<![\w.-])([\w.-]++)=((?:\"(?:\\.|[^\"\\])*\"|'[^']*'|\\.|[^\s\"'\\]|[\"'\\])*)")
+_REFERENCE = re.compile(r"\$(?:(\w++)|\{(\w++)(?::?-([^{}$]*))?\})")
 _SINGLE = re.compile(r"([\w.-]++)(?:[ \t]++(\S(?:.*\S)?))?\s*$", re.DOTALL)
 
 
@@ -93,7 +95,7 @@ def _facts(
     name = instruction.name
     if name in ("ENV", "ARG"):
         known = stage.known if before is None else before
-        for variable, text in _set(instruction, stage):
+        for variable, text in _set(instruction, stage, dict(known)):
             yield from commands.of_set(variable)
             if name == "ARG" and text is None:
                 known.setdefault(variable.name, outside.get(variable.name))
@@ -108,8 +110,10 @@ def _facts(
         stage.shell = words.items[0].value.lower() if words and words.items else "sh"
 
 
-def _set(instruction: Instruction, stage: _Stage) -> Iterator[tuple[Variable, Text | None]]:
-    """Variables, and their values with places; None for an ARG without one."""
+def _set(
+    instruction: Instruction, stage: _Stage, known: Mapping[str, Value | None]
+) -> Iterator[tuple[Variable, Text | None]]:
+    """Variables, and their values with places; None for an ARG without one. What it names was set before."""
     rest, how = instruction.rest, instruction.name
     whole = Span(rest.source, instruction.start, instruction.end)
     pairs = list(_PAIR.finditer(rest.text))
@@ -119,16 +123,38 @@ def _set(instruction: Instruction, stage: _Stage) -> Iterator[tuple[Variable, Te
             value = rest.cut(skipped + single.start(2), skipped + single.end(2)) if single.group(2) else None
             if value is None and how == "ENV":
                 return
+            value = _expanded(value, known) if value else None
             exact = value.span() if value and value.span().text == value.text else None
             said = value.text if value else ""
             yield Variable(single.group(1), said, whole, exact, how, stage.name, stage.final), value
         return
     for pair in pairs:
         span = whole if len(pairs) == 1 else rest.span(pair.start(), pair.end())
-        value = _unquoted(rest.cut(pair.start(2), pair.end(2)))
+        value = rest.cut(pair.start(2), pair.end(2))
+        value = _expanded(_unquoted(value), known) if _expands(value.text) else _unquoted(value)
         place = value.span()
         exact = place if value.text and place.text == value.text else None
         yield Variable(pair.group(1), value.text, span, exact, how, stage.name, stage.final), value
+
+
+def _expands(written: str) -> bool:
+    """Whether its `$` are references; those in single quotes and behind a backslash stay as they are."""
+    return "'" not in written and "\\$" not in written
+
+
+def _expanded(text: Text, known: Mapping[str, Value | None]) -> Text:
+    """With the values of variables; they stand where they are named. What only a build knows stays a reference."""
+    parts, place = [], 0
+    for found in _REFERENCE.finditer(text.text):
+        value = known.get(found.group(1) or found.group(2))
+        said = "".join(part.text for part in value.parts) if value else found.group(3)
+        if said:
+            span = text.span(found.start(), found.end())
+            parts += [text.cut(place, found.start()), Text.standing_for(text.source, said, span.start, span.end)]
+            place = found.end()
+    if not parts or sum(len(part.text) for part in parts) > _LONGEST:
+        return text
+    return Text.joined(text.source, [*parts, text.cut(place, len(text.text))])
 
 
 def _unquoted(text: Text) -> Text:

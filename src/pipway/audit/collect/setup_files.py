@@ -175,11 +175,28 @@ class _Script:
     def _resolved(self, node: ast.expr) -> ast.expr:
         return self._assigned.get(node.id, node) if isinstance(node, ast.Name) else node
 
+    def _elements(self, node: ast.expr) -> list[ast.expr]:
+        """Those of a list, of lists that are added up, and of those that stand in one with a star."""
+        found: list[ast.expr] = []
+        waiting = [node]
+        for _ in range(2 * _MOST):
+            if not waiting or len(found) == _MOST:
+                break
+            each = waiting.pop()
+            if isinstance(each, ast.List | ast.Tuple | ast.Set):
+                waiting += reversed(each.elts)
+            elif isinstance(each, ast.BinOp) and isinstance(each.op, ast.Add):
+                waiting += (self._resolved(each.right), self._resolved(each.left))
+            elif isinstance(each, ast.Starred):
+                waiting.append(self._resolved(each.value))
+            else:
+                found.append(each)
+        self.is_cut = self.is_cut or bool(waiting)
+        return found
+
     def _strings(self, node: ast.expr) -> Iterator[tuple[str, Span]]:
         """The strings of a list, or the lines of one string."""
-        elements = node.elts if isinstance(node, ast.List | ast.Tuple | ast.Set) else [node]
-        self.is_cut = self.is_cut or len(elements) > _MOST
-        for element in elements[:_MOST]:
+        for element in self._elements(node):
             if not isinstance(element, ast.Constant) or not isinstance(element.value, str):
                 continue
             span = self._span(element)

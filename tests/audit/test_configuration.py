@@ -74,6 +74,13 @@ def test_a_fingerprint_knows_no_lines_and_no_secret() -> None:
     assert one != mark("http://u:secret@g/", "http://u:secret@g/")
 
 
+def test_a_finding_of_a_whole_file_does_not_depend_on_its_first_line() -> None:
+    def mark(text: str, what: str) -> str:
+        return baseline.fingerprint("PW414", Found(Span(Source("f", text, ""), 0, 0), what))
+
+    assert mark("a\n", "no cooldown") == mark("# new\na\n", "no cooldown") != mark("a\n", "something else")
+
+
 def test_equal_findings_of_a_file_are_counted() -> None:
     source = Source("f", "x x", "")
     found = [("PW101", Found(Span(source, 0, 1), "w")), ("PW101", Found(Span(source, 2, 3), "w"))]

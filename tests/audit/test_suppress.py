@@ -29,6 +29,7 @@ def said(text: str, path: str = "f") -> list[tuple[int, tuple[str, ...], str, st
         "<!-- pipway: ignore[PW201] why -->",
         "-- pipway: ignore[PW201] why",
         "REM pipway: ignore[PW201] why",
+        "<# pipway: ignore[PW201] why #>",
         '"# pipway: ignore[PW201] why\\n",',
         "## pipway: ignore[PW201]: why",
     ],
@@ -69,6 +70,20 @@ def test_it_holds_for_a_statement_of_several_lines_until_its_day_is_over() -> No
     assert not comment.covers(statement, "PW102", TODAY)
     assert not comment.covers(statement, "PW101", date(2026, 11, 22))
     assert not comment.covers(after, "PW101", TODAY)
+
+
+def test_above_a_continued_statement_it_holds_for_all_of_it() -> None:
+    """As hadolint's do; within one it holds for the next line. A backtick that ends a word continues nothing."""
+
+    def held(text: str) -> list[range]:
+        return [each.lines for each in suppressions(Project((Source("f", text, ""),), ()))]
+
+    assert held("# pipway: ignore[PW101]\na \\\n b \\\n c\nd\n") == [range(2, 5)]
+    assert held("a \\\n# pipway: ignore[PW101]\n b \\\n c\n") == [range(3, 4)]
+    assert held("# pipway: ignore[PW101]\na `\n b\nc\n") == [range(2, 4)]
+    assert held("# pipway: ignore[PW101]\necho `a`\nb\n") == [range(2, 3)]
+    assert held("a # pipway: ignore[PW101] \\\nb\n") == [range(1, 2)]
+    assert held("# pipway: ignore[PW101]\na \\") == [range(2, 3)]
 
 
 def test_many_comments_take_no_time() -> None:

@@ -23,9 +23,9 @@ _LONGEST = 400  # characters of a finding's content
 
 
 def fingerprint(rule: str, found: Found, nth: int = 0) -> str:
-    """Rule, file and normalised content; `nth` tells equal ones of a file apart."""
+    """Rule, file and normalised content; `nth` tells equal ones of a file apart. Of a whole file it is what is said."""
     span = found.span
-    text = span.text or span.source.text[span.start :].split("\n", 1)[0]
+    text = span.text or (span.source.text[span.start :].split("\n", 1)[0] if span.start else found.what)
     said = " ".join(hide(text[: 4 * _LONGEST]).split())[:_LONGEST]
     return hashlib.sha256("\0".join((rule, span.source.path, said, str(nth))).encode("utf-8", "replace")).hexdigest()[
         :32

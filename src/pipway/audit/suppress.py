@@ -1,7 +1,7 @@
 """Comments that say a finding is known: `# pipway: ignore[PW201] until=2027-03-01 reason`, in any comment syntax.
 
-They hold for their own line, or, on a line of their own, for the next one. A finding with several places is known when
-any of them says so. `run` takes the findings they name away;
+They hold for their own line, or, on a line of their own, for the next one with all that continues it. A finding with
+several places is known when any of them says so. `run` takes the findings they name away;
 PW001, PW002 and PW003 are about comments that are over, that do nothing, or that nobody understands.
 """
 
@@ -17,12 +17,14 @@ from pipway.audit.facts import Project, Source, Span
 
 _SIGN = "pipway:"
 _COMMENT = re.compile(
-    r"(?im)(?:(?<!\#)\#++|(?<!/)//++|(?<!;);++|(?<!-)--++|/\*++|<!--++|%|(?<![^\s@])rem\b)[ \t]*+pipway:[ \t]*+ignore"
+    r"(?im)(?:<?(?<!\#)\#++|(?<!/)//++|(?<!;);++|(?<!-)--++|/\*++|<!--++|%|(?<![^\s@])rem\b)[ \t]*+pipway:[ \t]*+ignore"
     r"(?:\[(?P<rules>[^\]\n]{0,400})\])?(?P<rest>[^\n]{0,2000})"
 )
 _LONGEST = 3000  # characters of a comment
+_CONTINUED = re.compile(r"(?:\\|(?<=\s)`)[ \t\r]*\Z")
+_MOST_LINES = 200  # of a statement
 _UNTIL = re.compile(r"(?<!\S)until=(\S*)")
-_ENDS = re.compile(r"(?:(?<!\*)\*++/|(?<!-)--++>|\\n\",?|\",?)\Z")
+_ENDS = re.compile(r"(?:(?<!\#)\#++>|(?<!\*)\*++/|(?<!-)--++>|\\n\",?|\",?)\Z")
 _RULE = re.compile(r"PW\d{3}")
 
 
@@ -37,13 +39,24 @@ class Suppression:
     until: date | None = None
     reason: str = ""
     mistake: str = ""  #: why it is not understood
+    last: int = 0  #: the last line of a statement that begins at `line` and goes on
 
     def covers(self, found: Found, rule: str, today: date) -> bool:
         """Whether it takes this finding away. A comment within a statement of several lines counts, too."""
         if self.mistake or rule not in self.rules or (self.until is not None and self.until < today):
             return False
         path = self.span.source.path
-        return any(span.source.path == path and self.line in _lines(span) for span in _spans(found))
+        held = self.lines
+        return any(
+            span.source.path == path and lines.start < held.stop and held.start < lines.stop
+            for span in _spans(found)
+            if (lines := _lines(span))
+        )
+
+    @property
+    def lines(self) -> range:
+        """Those that it holds for."""
+        return range(self.line, max(self.line, self.last) + 1)
 
 
 def _spans(found: Found) -> list[Span]:
@@ -85,13 +98,26 @@ def _in(source: Source) -> Iterator[Suppression]:
         after = source.text.find("\n", match.end()) + 1 or len(source.text)
         following = source.text[after : after + _LONGEST].split("\n", 1)[0].lstrip(" \t")
         if _COMMENT.match(following) is None:
-            yield from (_moved(each, line + 1) for each in waiting)
+            last = line + 1 + _continued(source.text, after, begin)
+            yield from (replace(each, line=line + 1, last=last) for each in waiting)
             waiting = []
     yield from waiting
 
 
-def _moved(found: Suppression, line: int) -> Suppression:
-    return replace(found, line=line)
+def _continued(text: str, start: int, comment: int) -> int:
+    """By how many lines the statement that begins at `start` goes on; none where the comment stands within one."""
+    if _ends_open(text, comment - 1):
+        return 0
+    more = 0
+    while more < _MOST_LINES and (end := text.find("\n", start)) >= 0 and _ends_open(text, end):
+        more, start = more + 1, end + 1
+    return more
+
+
+def _ends_open(text: str, end: int) -> bool:
+    """Whether the line that ends there goes on in the next."""
+    begin = max(text.rfind("\n", 0, max(end, 0)) + 1, end - _LONGEST)
+    return end > 0 and bool(_CONTINUED.search(text[begin:end]))
 
 
 def _until(rest: str) -> tuple[date | None, str]:
@@ -108,7 +134,8 @@ def covering(every: Iterable[Suppression], found: Iterable[tuple[str, Found]], t
     """For each finding, with its rule's id, the comments that take it away."""
     lines: dict[tuple[str, int], list[Suppression]] = {}
     for each in every:
-        lines.setdefault((each.span.source.path, each.line), []).append(each)
+        for line in each.lines:
+            lines.setdefault((each.span.source.path, line), []).append(each)
     files = {path for path, _ in lines}
     taken: list[list[Suppression]] = []
     for rule, one in found:
@@ -134,7 +161,11 @@ def removal(suppression: Suppression) -> Repair:
     else:
         start = begin + len(text[begin : span.start].rstrip(" \t"))
         where = Span(span.source, start, span.start + len(text[span.start : end].rstrip("\r")))
-    edits = () if '"' in text[begin : span.start] or "*/" in where.text or "-->" in where.text else (Edit(where, ""),)
+    edits = (
+        ()
+        if '"' in text[begin : span.start] or "*/" in where.text or "-->" in where.text or "#>" in where.text
+        else (Edit(where, ""),)
+    )
     return Repair("remove the comment", edits, safe=True)
 
 

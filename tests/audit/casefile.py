@@ -117,4 +117,4 @@ def compared(project: Project, base: Mapping[str, str], tree: Tree) -> Project:
     if not base:
         return project
     before = (told(locks.collect(Source(path, text, locks.KIND), tree), "base") for path, text in base.items())
-    return replace(project, before=tuple(fact for each in before for fact in each))
+    return replace(project, base_locks=tuple(fact for each in before for fact in each))

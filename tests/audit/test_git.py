@@ -245,7 +245,7 @@ def compared(root: Path, name: str) -> list[str]:
     opened = objects.opened(root, ENVIRON)
     project = collect(Tree(root), today=date(2026, 11, 21))
     old = base_branch.facts(opened, base_branch.base(opened, name), root, project)
-    told = Project(project.sources, project.facts, today=project.today, before=old)
+    told = Project(project.sources, project.facts, today=project.today, base_locks=old)
     return [result.found.what for result in check(told, {"PW807": rules()["PW807"]}).results]
 
 

@@ -46,6 +46,9 @@ def test_files_that_come_and_go_and_have_no_last_line_end() -> None:
         "default login svc account hunter2 password hunter2",
         "Authorization: Basic hunter2hunter2=",
         "UV_INDEX_CORP_PASSWORD=hunter2",
+        "git+https://hunter2@git.example/a/b.git@main",
+        "git+https://svc.x:hunter2/3@git.example/a/b.git@main",
+        "git+https://svc.x/hunter2@git.example/a/b.git",
     ],
 )
 def test_no_secret_is_shown(line: str) -> None:
@@ -65,6 +68,8 @@ def test_no_secret_is_shown(line: str) -> None:
         'index = [{ url = "https://index.example/simple/", default = true }]',
         "keyring-provider = subprocess",
         "timeout: 60",
+        "git+https://git.example/a/b.git@main",
+        "b @ git+https://git.example/a/b.git@v1.2#egg=b",
     ],
 )
 def test_the_rest_is(line: str) -> None:

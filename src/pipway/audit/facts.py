@@ -238,7 +238,7 @@ class Project:
     organisation: Organisation = field(default_factory=Organisation)
     today: date = date.min  #: UTC; what is older or newer than this is judged by rules
     answers: Answers | None = None  #: of a server; None: nobody was asked
-    before: tuple[Fact, ...] | None = None  #: of the locks at the base branch; None: nobody wants to know
+    base_locks: tuple[Fact, ...] | None = None  #: what the locks say at the base branch; None: nobody wants to know
 
     @cached_property
     def _by_kind(self) -> Mapping[type, Sequence[Fact]]:

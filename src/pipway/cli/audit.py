@@ -40,21 +40,29 @@ FORMATS = "text, concise, json, sarif, github, gitlab or junit"
 
 FailOn = Annotated[
     str | None,
-    typer.Option(metavar="SEVERITY", help="Leave with 1 from this severity on: info, low (default) to critical."),
+    typer.Option(
+        metavar="SEVERITY", help="Exit with 1 from this severity on: info, low (default), medium, high, critical."
+    ),
+]
+Explain = Annotated[str | None, typer.Option(metavar="RULE", help="Show a rule's documentation; all: list the rules.")]
+Diff = Annotated[
+    bool, typer.Option("--diff", help="Show what --fix or --unsafe-fixes would change, and write nothing.")
 ]
 PersonaOption = Annotated[
     str | None, typer.Option(metavar="PERSONA", help="regular (default), or pedantic: what may be intended, too.")
 ]
-Ignore = Annotated[list[str] | None, typer.Option(metavar="RULE", help="Do not ask this rule; repeatable.")]
-Only = Annotated[list[str] | None, typer.Option(metavar="RULE", help="Ask only this rule; repeatable.")]
-UnsafeFixes = Annotated[bool, typer.Option("--unsafe-fixes", help="Mend also what may change what is installed.")]
+Ignore = Annotated[list[str] | None, typer.Option(metavar="RULE", help="Leave out this rule; repeatable.")]
+Only = Annotated[list[str] | None, typer.Option(metavar="RULE", help="Check only this rule; repeatable.")]
+UnsafeFixes = Annotated[
+    bool, typer.Option("--unsafe-fixes", help="Also mend what may change which files are installed.")
+]
 WriteBaseline = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="List all findings of now in this file, and leave with 0.")
+    Path | None, typer.Option(metavar="FILE", help="Write all present findings to this file, and exit with 0.")
 ]
-Machine = Annotated[bool, typer.Option("--machine", help="Audit this machine's clients; with PATH, both together.")]
-Config = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Read this in the place of the folder's configuration.")
+Machine = Annotated[
+    bool, typer.Option("--machine", help="Audit the configuration of this machine; with PATH, both together.")
 ]
+Config = Annotated[Path | None, typer.Option(metavar="FILE", help="Read this configuration instead of the folder's.")]
 FollowLinks = Annotated[
     bool, typer.Option("--follow-links", help="Read through links that lead out of the folder, too.")
 ]
@@ -107,16 +115,16 @@ def audit(
     persona: PersonaOption = None,
     ignore: Ignore = None,
     only: Only = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Mend what is safe to mend.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what cannot change which files are installed.")] = False,
     unsafe_fixes: UnsafeFixes = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Show what would be mended, and write nothing.")] = False,
+    diff: Diff = False,
     baseline: Annotated[Path | None, typer.Option(metavar="FILE", help="Leave out what this file lists.")] = None,
     write_baseline: WriteBaseline = None,
     machine: Machine = False,
-    explain: Annotated[str | None, typer.Option(metavar="RULE", help="Show a rule's documentation.")] = None,
+    explain: Explain = None,
     config: Config = None,
     follow_links: FollowLinks = False,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Leave with 0 whatever is found.")] = False,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 whatever is found.")] = False,
     online: Online = False,
     server: ServerUrl = None,
     base: Base = None,
@@ -176,9 +184,9 @@ def _audit(wanted: Wanted) -> int:
         if wanted.diff:
             return _differ(changed, project, look, wanted)
         if _write([*changed.values()], root, wanted):
-            answers, before = project.answers, project.before
+            before = project
             project, skipped = _collected(wanted, root, below, configuration)
-            project = replace(project, answers=answers, before=before)
+            project = _as_asked(project, before)
             checked = check(project, _rules(wanted), persona=persona, configuration=configuration)
     if wanted.history:
         from pipway.audit import machine
@@ -277,8 +285,13 @@ def _looked(
     """What would be found if files had these texts."""
     from pipway.audit.run import check
 
-    project = replace(_collected(wanted, root, below, configuration, instead)[0], answers=before.answers)
+    project = _as_asked(_collected(wanted, root, below, configuration, instead)[0], before)
     return project, check(project, _rules(wanted), persona=persona, configuration=configuration).results
+
+
+def _as_asked(project: Project, before: Project) -> Project:
+    """What a server and git said stays as it was: neither is asked again."""
+    return replace(project, answers=before.answers, base_locks=before.base_locks)
 
 
 def _finished(results: Sequence[Result], look: Look, root: Path, wanted: Wanted) -> dict[str, Mended]:
@@ -396,6 +409,8 @@ def _explain(name: str) -> int:
         raise UsageError("unknown-rule", f"there is no rule {name}", fix="pipway audit --explain all lists them")
     rule = found.rule
     print(f"{rule.id} {rule.title} [{rule.name}], {rule.severity.name.lower()}\n\n{found.doc}")
+    if rule.references:
+        print("\nSee also\n--------")
     for reference in rule.references:
-        print(f"see {reference}")
+        print(f"- {reference}")
     return 0

@@ -31,7 +31,7 @@ def compared(
         if not name:
             return project, ["the base branch: no variable of a CI says what this is merged into"]
     git = opened(root, environ)
-    return replace(project, before=base_branch.facts(git, base_branch.base(git, name), root, project)), []
+    return replace(project, base_locks=base_branch.facts(git, base_branch.base(git, name), root, project)), []
 
 
 def past(project: Project, root: Path, rules: Mapping[str, Explained], configuration: Configuration) -> Past:

@@ -15,6 +15,12 @@ from pipway.redact import HIDDEN, printable, redact
 # Stricter than `redact`, which reads running text: in configuration "//" begins a URL and an "@" on the same line ends
 # its userinfo, whatever unencoded characters (space, #, /) somebody left in the password.
 _URL = re.compile(r"(?<=//)[^\n\"'<>]*@(?=[^\n\s/@]*)")
+# But for a revision: git+https://host/path@v1. Its host has a dot and no port, and no path follows, as after a login.
+_REVISION = re.compile(
+    r"((?<![\w+.-])(?:git|hg|svn|bzr)\+[a-z]{2,5}://(?:[\w-]{1,40}@)?[\w-]{1,63}(?:\.[\w-]{1,63}){1,9}/[^\s:@\"'<>]{1,400})"
+    r"@(?=[\w.+-]{1,100}(?![^\s\"'#;,)\]}]))"
+)
+_AT = "\0"  # what stands for the @ of a revision while logins are looked for; no text that is shown has it
 _BARE = re.compile(r"(?m)(?<![^\s=:,\"'])[^\s\"'/=:@]+:(?!//)[^\s\"']*@(?=[\w\[])")  # user:password@host, no scheme
 _NAMES = r"(?:pass(?:word|wd|phrase)?|pwd|(?:\w+[-_.])?(?:token|secret|api[-_]?key|password)|account)"
 _KEY = re.compile(rf"(?im)^([ \t]*(?:[\w.\"'-]*?)\b{_NAMES}[\"']?[ \t]*[=:][ \t]*)(\S[^\n]*)$")
@@ -28,7 +34,8 @@ _OF_NETRC = re.compile(r"(?im)^[ \t]*(?:machine|default|login|password|account)\
 def hide(text: str) -> str:
     """What a configuration file, or a value of one, says, without its secrets, and harmless to a terminal. Line breaks
     stay where they are."""
-    text = _URL.sub(f"{HIDDEN}@", text)
+    text = _REVISION.sub(rf"\1{_AT}", text)
+    text = _URL.sub(f"{HIDDEN}@", text).replace(_AT, "@")
     text = _BARE.sub(f"{HIDDEN}@", text)
     text = _KEY.sub(rf"\1{HIDDEN}", text)
     text = _INLINE.sub(rf"\1{HIDDEN}", text)

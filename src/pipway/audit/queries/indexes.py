@@ -1,4 +1,4 @@
-"""What rules of index selection ask about indexes: kinds of hosts, what belongs together, lines that go into a table.
+"""What rules of index selection ask about indexes: kinds of hosts, what belongs together, edits.
 
 Pure: names and spans only; nothing is resolved or asked.
 """
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pipway.audit.base import Edit
 from pipway.audit.facts import Command, Index, Option, Organisation, Span
 from pipway.audit.fix.edits import removal
-from pipway.audit.queries.hosts import host, is_private
+from pipway.audit.queries.hosts import host, is_private, port
 from pipway.clients.layers import default_index
 
 #: Where anybody may take a name for a try.
@@ -69,6 +69,14 @@ def by_value(options: Iterable[Option]) -> dict[Place, list[Option]]:
 def cut(span: Span, command: Command | None = None) -> tuple[Edit, ...]:
     """`span` goes; nothing where it is a word of a list that a program gives."""
     return () if command is not None and command.listed else removal(span)
+
+
+def over_https(index: Index) -> tuple[Edit, ...]:
+    """https in the place of http; nothing where the URL does not stand as it is, or a port belongs to http."""
+    span = index.url_span
+    if span is None or not span.text.lower().startswith("http://") or port(index.url) != 80:
+        return ()
+    return (Edit(Span(span.source, span.start, span.start + len("http")), "https"),)
 
 
 def added(index: Index, statement: str) -> tuple[Edit, ...]:

@@ -7,7 +7,7 @@ An index URL begins with http:// and its host is not this machine.
 Why
 ---
 Who sits on the way can answer with packages of their own, and their code runs at installation. pip leaves such an
-index out, so that installs fail, until somebody writes a `trusted-host`: then the attack works. uv, Poetry and conda
+index out, so that installs fail, until somebody writes a `trusted-host` that holds there: then the attack works. uv, Poetry and conda
 ask it without a word.
 
 Bad
@@ -27,9 +27,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipway.audit.base import Edit, Found, Repair, Rule
-from pipway.audit.facts import Index, Project, Span
-from pipway.audit.queries.hosts import REFUSE_HTTP, host, is_loopback, port
+from pipway.audit.base import Found, Repair, Rule
+from pipway.audit.facts import Index, Project
+from pipway.audit.queries.hosts import REFUSE_HTTP, host, is_loopback
+from pipway.audit.queries.indexes import over_https
 from pipway.audit.queries.trusted_hosts import Trust
 from pipway.findings import Severity
 
@@ -64,14 +65,5 @@ def check(project: Project) -> Iterator[Found]:
             consequence=consequence,
             advice=f"make {name} answer on https, and write https://",
             related=tuple((option.span, f"trusts {name}") for option in opened),
-            repair=_repair(index, safe=name in project.organisation.https),
+            repair=Repair("ask it over https", over_https(index), safe=name in project.organisation.https),
         )
-
-
-def _repair(index: Index, *, safe: bool) -> Repair | None:
-    """https in the place of http; nothing where the text is not there as it is, or a port belongs to http."""
-    span = index.url_span
-    if span is None or not span.text.lower().startswith("http://") or port(index.url) != 80:
-        return None
-    scheme = Span(span.source, span.start, span.start + len("http"))
-    return Repair("ask it over https", (Edit(scheme, "https"),), safe=safe)

@@ -27,9 +27,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipway.audit.base import Edit, Found, Repair, Rule
-from pipway.audit.facts import Index, Project, Span
-from pipway.audit.queries.hosts import host, is_loopback, port
+from pipway.audit.base import Found, Repair, Rule
+from pipway.audit.facts import Index, Project
+from pipway.audit.queries.hosts import host, is_loopback
+from pipway.audit.queries.indexes import over_https
 from pipway.findings import Severity
 
 RULE = Rule("PW105", "plain-http-find-links", "Plain-http find-links", Severity.HIGH)
@@ -46,13 +47,5 @@ def check(project: Project) -> Iterator[Found]:
             f"links to packages are asked of {name} over plain http",
             consequence=f"{index.tool} may install what anybody on the way to {name} answers",
             advice=f"make {name} answer on https, or name a folder",
-            repair=_repair(index),
+            repair=Repair("ask it over https", over_https(index)),
         )
-
-
-def _repair(index: Index) -> Repair | None:
-    """https in the place of http; nothing where the text is not there as it is, or a port belongs to http."""
-    span = index.url_span
-    if span is None or not span.text.lower().startswith("http://") or port(index.url) != 80:
-        return None
-    return Repair("ask it over https", (Edit(Span(span.source, span.start, span.start + len("http")), "https"),))

@@ -73,9 +73,9 @@ Identities = dict[tuple[str, str], dict[Identity, Span]]  # file and package →
 
 def check(project: Project) -> Iterator[Found]:
     """Each package that is still locked. Nothing where nobody gave a base to compare with."""
-    if project.before is None:
+    if project.base_locks is None:
         return
-    before = _identities(fact for fact in project.before if isinstance(fact, Note))
+    before = _identities(fact for fact in project.base_locks if isinstance(fact, Note))
     now = _identities(project.of(Note))
     locked = {(each.span.source.path, each.name): each.span for each in reversed(project.of(Locked))}
     for key, old in before.items():

@@ -33,9 +33,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipway.audit.base import Edit, Found, Repair, Rule
-from pipway.audit.facts import Index, Project, Span
-from pipway.audit.queries.hosts import host, is_loopback, port
+from pipway.audit.base import Found, Repair, Rule
+from pipway.audit.facts import Index, Project
+from pipway.audit.queries.hosts import host, is_loopback
+from pipway.audit.queries.indexes import over_https
 from pipway.findings import Severity
 
 RULE = Rule("PW901", "http-upload", "Upload over plain http", Severity.CRITICAL)
@@ -52,12 +53,5 @@ def check(project: Project) -> Iterator[Found]:
             f"projects are uploaded to {name} over plain http",
             consequence=f"{index.tool} sends its login to {name} in the clear",
             advice=f"make {name} answer on https, write https://, and make the login invalid that was used",
-            repair=_repair(index),
+            repair=Repair("upload over https", over_https(index)),
         )
-
-
-def _repair(index: Index) -> Repair | None:
-    span = index.url_span
-    if span is None or not span.text.lower().startswith("http://") or port(index.url) != 80:
-        return None
-    return Repair("upload over https", (Edit(Span(span.source, span.start, span.start + 4), "https"),))

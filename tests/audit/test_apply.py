@@ -118,3 +118,18 @@ def test_what_changed_meanwhile_or_lies_outside_stays(tmp_path: Path) -> None:
     assert all(each.why_not for each in done)
     assert (root / "f").read_text() == "other"
     assert (tmp_path / "out").read_bytes() == SOURCE.text.encode()
+
+
+def test_a_file_is_closed_to_others_and_its_text_stays(tmp_path: Path) -> None:
+    """With edits of other findings, or without any."""
+    (tmp_path / "f").write_bytes(SOURCE.text.encode())
+    (tmp_path / "f").chmod(0o654)
+    closing = Found(Span(SOURCE, 0, 1), "w", repair=Repair("t", safe=True, closes=SOURCE))
+    [changed] = mended([closing], unsafe=False)
+    assert (changed.after, changed.closed) == (SOURCE.text, True)
+    [done] = write(tmp_path, [changed])
+    assert not done.why_not
+    assert (tmp_path / "f").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "f").read_bytes() == SOURCE.text.encode()
+    [both] = mended([found((0, 3, "1")), closing], unsafe=False)
+    assert (both.after, both.closed) == ("1 two three\r\nfour\n", True)

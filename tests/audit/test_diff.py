@@ -51,3 +51,9 @@ def test_what_only_hidden_pieces_tell_and_lines_without_end() -> None:
     said = shown("x" * 5000 + "\n", "y\n")
     assert said.startswith(NO_PATCH)
     assert "[a line of 5000 characters]" in said
+
+
+def test_permissions_are_told() -> None:
+    source = Source("a.txt", "a\n", "", mode=0o644)
+    assert unified([Mended(source, "a\n", closed=True)], str) == "# a.txt: mode 0644 becomes 0600\n"
+    assert unified([Mended(source, "b\n", closed=True)], str).startswith("# a.txt: mode 0644 becomes 0600\n--- a.txt\n")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipway.audit.facts import Project, Span
+from pipway.audit.facts import Project, Source, Span
 from pipway.findings import Severity
 
 
@@ -42,8 +42,9 @@ class Repair:
     """Edits that mend one finding; `safe` when they cannot change what is installed."""
 
     title: str
-    edits: tuple[Edit, ...]
+    edits: tuple[Edit, ...] = ()
     safe: bool = False
+    closes: Source | None = None  #: a file that only its owner may read from then on
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Rule:
     severity: Severity
     references: tuple[str, ...] = ()
     online: bool = False  #: needs a pipway server to ask (`--online`)
+    base: bool = False  #: needs a branch to compare with (`--base`)
 
 
 Check = Callable[[Project], Iterable[Found]]

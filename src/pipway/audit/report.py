@@ -184,7 +184,9 @@ def _entry(result: Result, mark: str, veil: Hide) -> Entry:
         fingerprint=mark,
         outside=_is_outside(found.span),
         related=tuple(_related(found, veil)),
-        fix=None if found.repair is None or not found.repair.edits else _fixing(found.repair, veil),
+        fix=None
+        if found.repair is None or not (found.repair.edits or found.repair.closes)
+        else _fixing(found.repair, veil),
     )
 
 

@@ -17,6 +17,7 @@ from pipway.audit.fix.leftovers import Piece, applied, merged, settled, shifts
 from pipway.clients.replace import put, state_of, target_of
 from pipway.errors import UsageError
 
+OTHERS = 0o077  #: permissions of the group and of everybody
 _NEIGHBOURS = 4  # pieces before a place that are looked at whatever their ends
 
 
@@ -27,6 +28,7 @@ class Mended:
     source: Source
     after: str = field(repr=False)
     titles: tuple[str, ...] = ()  #: what was done
+    closed: bool = False  #: its group and others may not read it any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,10 @@ def _write(root: Path, each: Mended, *, follow: bool) -> str:
         target = target_of(root / each.source.path)
         if not follow and not target.is_relative_to(target_of(root)):
             return "a link leads out of the folder"
-        put(target, replace(state_of(target), content=each.after.encode("utf-8", "surrogateescape")), expected=before)
+        state = replace(state_of(target), content=each.after.encode("utf-8", "surrogateescape"))
+        if each.closed and state.mode is not None:
+            state = replace(state, mode=state.mode & ~OTHERS)
+        put(target, state, expected=before)
     except UsageError as error:
         return f"{error.what}: {error.why}" if error.why else error.what
     return ""
@@ -70,8 +75,8 @@ def mended(found: Iterable[Found], *, unsafe: bool) -> list[Mended]:
     changed = []
     for _, edited in sorted(files.items()):
         after = edited.after()
-        if after != edited.source.text:
-            changed.append(Mended(edited.source, after, tuple(edited.titles)))
+        if after != edited.source.text or edited.closed:
+            changed.append(Mended(edited.source, after, tuple(edited.titles), edited.closed))
     return changed
 
 
@@ -91,6 +96,9 @@ def _take(repair: Repair, files: dict[str, _Edited]) -> None:
         insort(edited.pieces, piece)
     for edit in repair.edits:
         files[edit.span.source.path].titles[repair.title] = None
+    if repair.closes is not None:
+        edited = files.setdefault(repair.closes.path, _Edited(repair.closes))
+        edited.titles[repair.title], edited.closed = None, True
 
 
 @dataclass(slots=True)
@@ -100,6 +108,7 @@ class _Edited:
     source: Source
     pieces: list[Piece] = field(default_factory=list)
     titles: dict[str, None] = field(default_factory=dict)
+    closed: bool = False
 
     def lines(self, new: str) -> str:
         """With the line ends of the file."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 
-from pipway.audit.fix.apply import Mended
+from pipway.audit.fix.apply import OTHERS, Mended
 from pipway.clients.diff import hide
 from pipway.redact import HIDDEN, printable
 
@@ -26,6 +26,10 @@ def unified(changed: Iterable[Mended], veil: Hide) -> str:
 
 def _file(each: Mended, veil: Hide) -> Iterator[str]:
     path = printable(hide(each.source.path)).replace("\n", "\N{REPLACEMENT CHARACTER}")
+    if each.closed and (mode := each.source.mode) is not None:
+        yield f"# {path}: mode {mode:04o} becomes {mode & ~OTHERS:04o}\n"
+        if each.after == each.source.text:
+            return
     plain = (_lines(each.source.text), _lines(each.after))
     veiled = (_veiled(plain[0], veil), _veiled(plain[1], veil))
     lines = list(difflib.unified_diff(*veiled, path, path))

@@ -31,16 +31,22 @@ def finished(tree: Tree, first: Sequence[Found], look: Look, *, unsafe: bool) ->
         for each in mended(found, unsafe=unsafe):
             place = tree.place(each.source.path)
             # Two links lead to one file: the other one's turn is next.
-            if place is not None and place not in now and sound(tree, each):
+            if place is not None and place not in now and _is_new(each, done.get(place)) and sound(tree, each):
                 now[place] = each
         if not now:
             break
         for place, each in now.items():
             before = done.get(place, Mended(each.source, ""))
-            done[place] = Mended(before.source, each.after, tuple(dict.fromkeys((*before.titles, *each.titles))))
+            titles = tuple(dict.fromkeys((*before.titles, *each.titles)))
+            done[place] = Mended(before.source, each.after, titles, before.closed or each.closed)
         found = look({place: each.after for place, each in done.items()})
-    changed = [(place, each) for place, each in done.items() if each.after != each.source.text]
+    changed = [(place, each) for place, each in done.items() if each.closed or each.after != each.source.text]
     return dict(sorted(changed, key=lambda item: item[1].source.path))
+
+
+def _is_new(each: Mended, before: Mended | None) -> bool:
+    """Permissions stay as they are until all is written: they are seen in every round."""
+    return before is None or not before.closed or each.after != each.source.text
 
 
 def sound(tree: Tree, each: Mended) -> bool:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipway.audit.base import Found, Rule
+from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Index, Note, Option, Project, Span, Where
 from pipway.audit.queries.logins import holds_secret, is_filled_in
 from pipway.findings import Severity
@@ -55,6 +55,7 @@ def check(project: Project) -> Iterator[Found]:
             span,
             f"{source.path} holds a login, and others may read it (mode {source.mode:04o})",
             advice=f"chmod 600 {source.path}",
+            repair=Repair("let only its owner read it", safe=True, closes=source),
         )
 
 

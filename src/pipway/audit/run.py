@@ -169,8 +169,7 @@ def check(
     for result in _checked(project, rules):
         if said.ignores(result.rule.id, result.source.path):
             continue
-        if result.found.persona is Persona.REGULAR or persona is Persona.PEDANTIC:
-            found.setdefault(_order(result), result)
+        found.setdefault(_order(result), result)
     comments = suppressions(project)
     ordered = [found[key] for key in sorted(found)]
     taken = covering(comments, ((result.rule.id, result.found) for result in ordered), project.today)
@@ -178,13 +177,24 @@ def check(
     kept: list[Result] = []
     away: list[Result] = []
     for result, by in zip(ordered, taken, strict=True):
+        if result.found.persona is Persona.PEDANTIC and persona is Persona.REGULAR:
+            continue  # but a comment about it has its use
         (away if by and result.rule.id not in ABOUT_COMMENTS else kept).append(result)
     if UNUSED in rules:
-        for comment in unused(comments, used, rules, project.today):
+        for comment in unused(comments, used, _asked(project, rules), project.today):
             result = _result(rules[UNUSED].rule, pw002.finding(comment))
-            if not said.ignores(UNUSED, result.source.path):
+            if not any(said.ignores(rule, result.source.path) for rule in (UNUSED, *comment.rules)):
                 kept.append(result)
     return Checked(tuple(sorted(kept, key=_order)), tuple(away))
+
+
+def _asked(project: Project, rules: Mapping[str, Explained]) -> Iterator[str]:
+    """The rules that could find something: some need a server, or a base branch, to compare with."""
+    for name, explained in rules.items():
+        server = explained.rule.online and project.answers is None
+        base = explained.rule.base and project.base_locks is None
+        if not (server or base):
+            yield name
 
 
 def _checked(project: Project, rules: Mapping[str, Explained]) -> Iterator[Result]:

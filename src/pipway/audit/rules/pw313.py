@@ -52,6 +52,7 @@ def check(project: Project) -> Iterator[Found]:
             index.url_span or index.span,
             f"{made[path] or 'the tool'} has written the login for {host(index.url) or 'the index'} into its output",
             consequence="whoever gets the file has it",
-            advice="make it invalid, and generate the file without the index: --no-emit-index-url",
-            repair=Repair("take the login out", edits, safe=True) if edits else None,
+            advice="revoke it, and generate the file without the index: --no-emit-index-url",
+            # pip passes over an index that answers 401, and takes the name from the next one: not safe.
+            repair=Repair("take the login out", edits, safe=False) if edits else None,
         )

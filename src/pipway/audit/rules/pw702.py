@@ -59,6 +59,10 @@ _ADVICE = {
 }
 
 
+#: A value more is one more host that nobody proves, or one more place to install from; until then pip stops.
+_OPENS = frozenset({"trusted-host", "extra-index-url", "find-links"})
+
+
 def check(project: Project) -> Iterator[Found]:
     """What the collector found in files that pip may read."""
     unread = {note.span.source.path for note in project.of(Note) if note.what == "never-read"}
@@ -97,5 +101,5 @@ def _repair(note: Note, options: Sequence[Option]) -> Repair | None:
     return Repair(
         f"make it a value of {nearest.name}",
         (Edit(Span(note.span.source, note.span.start, note.span.start), "    "),),
-        safe=True,
+        safe=nearest.name not in _OPENS,
     )

@@ -38,9 +38,12 @@ RULE = Rule(
     references=("pip: docs/html/topics/configuration.md, naming",),
 )
 
-#: With the right name these change what is installed, or from where.
-_OPENS = frozenset(
-    ("index-url", "extra-index-url", "find-links", "trusted-host", "no-index", "pre", "constraint", "requirement")
+#: With the right name these change neither what is installed, nor from where, nor who is trusted on the way.
+_HARMLESS = frozenset(
+    (
+        *("timeout", "retries", "quiet", "verbose", "no-color", "progress-bar", "no-input", "require-virtualenv"),
+        *("disable-pip-version-check", "no-python-version-warning", "no-cache-dir", "format", "default-timeout"),
+    )
 )
 _SHOWN = 40  # characters of a name
 
@@ -75,7 +78,7 @@ def _repair(note: Note, meant: str, project: Project) -> Repair | None:
     ]
     if same:
         return None
-    safe = meant not in _OPENS and _one_edit(normalised(note.text), meant)
+    safe = meant in _HARMLESS and _one_edit(normalised(note.text), meant)
     return Repair(f"write {meant}", (Edit(note.span, meant),), safe=safe)
 
 

@@ -65,6 +65,7 @@ RULE = Rule(
     "Publisher that changed or vanished",
     Severity.MEDIUM,
     references=("PEP 751", "PEP 740", "pip issue 13531"),
+    base=True,
 )
 
 Identity = tuple[tuple[str, str], ...]

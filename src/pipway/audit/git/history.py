@@ -27,7 +27,7 @@ _SHORT = 12  # digits of a commit's id
 
 #: The rules about a secret that is written down; those about modes, spelling and providers are about now.
 RULES = frozenset({"PW301", "PW302", "PW304", "PW306", "PW310", "PW312", "PW313", "PW314", "PW315", "PW806"})
-_GONE = "make the login invalid: it stays in the history, and in every clone"
+_GONE = "revoke the login: it stays in the history, and in every clone"
 
 
 class _Nothing(Tree):

@@ -176,7 +176,7 @@ def _own(project: Project) -> Iterator[Ours]:
         if not name:
             continue
         if name in project.organisation.owned:
-            yield Ours(name, note.span, "the configuration says that we own it", True)
+            yield Ours(name, note.span, "the configuration says so", True)
         elif "Private ::" in note.traits.get("classifiers", ""):
             yield Ours(name, note.span, "it is a private project", name in taken)
 
@@ -190,7 +190,7 @@ def _bound(project: Project, owned: frozenset[str]) -> Iterator[Ours]:
     for required in project.of(Required):
         name = known_name(required.name)
         if name in owned:
-            yield Ours(name, required.span, "the configuration says that we own it", True)
+            yield Ours(name, required.span, "the configuration says so", True)
         elif required.index and (required.span.source.path, required.index) in private:
             yield Ours(name, required.span, "it is bound to a private index", True)
 
@@ -204,7 +204,7 @@ def _mixed(project: Project, owned: frozenset[str]) -> Iterator[Ours]:
     for locked in project.of(Locked):
         name = known_name(locked.name)
         if name in owned:
-            yield Ours(name, locked.span, "the configuration says that we own it", True)
+            yield Ours(name, locked.span, "the configuration says so", True)
         elif (
             locked.kind == "registry"
             and locked.span.source.path in public

@@ -52,7 +52,7 @@ def check(project: Project) -> Iterator[Found]:
         alone = values == [_VALUE] and not listed
         yield Found(
             option.span,
-            "pip does not use what the operating system trusts",
+            "pip does not use the certificates that the operating system trusts",
             consequence="an index with a company's certificate fails",
             advice="delete it",
             repair=Repair("use the system's certificates", removal(option.span), safe=True) if alone else None,

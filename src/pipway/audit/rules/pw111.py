@@ -1,4 +1,4 @@
-"""A proxy's password crosses the network in clear.
+"""A proxy's password crosses the network in clear text.
 
 What
 ----
@@ -30,7 +30,7 @@ from pipway.audit.queries.hosts import host, is_loopback
 from pipway.audit.queries.logins import has_login, without_password
 from pipway.findings import Severity
 
-RULE = Rule("PW111", "proxy-login-in-clear", "Proxy credentials sent in clear", Severity.MEDIUM)
+RULE = Rule("PW111", "proxy-login-in-clear", "Proxy credentials sent in clear text", Severity.MEDIUM)
 
 _VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 
@@ -53,7 +53,7 @@ def _found(value: str, value_span: Span | None, span: Span) -> Iterator[Found]:
     edits = without_password(value_span, value, user=False)
     yield Found(
         value_span or span,
-        f"the login for {name or 'the proxy'} is sent in clear",
+        f"the login for {name or 'the proxy'} is sent in clear text",
         consequence="whoever listens on the way to the proxy has the password",
         advice="run a proxy on this machine that logs in, as pipway does, and name that one",
         repair=Repair("take the login out", edits) if edits else None,

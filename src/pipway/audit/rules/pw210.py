@@ -93,7 +93,7 @@ def _of_file(path: str, sources: Sequence[Index], project: Project) -> Iterator[
         if ours and not each.index and each.name in project.organisation.owned:
             yield Found(
                 each.span,
-                f"{each.name} is ours and names no index",
+                f"{each.name} is one of your own projects, and names no index",
                 consequence=f"pipenv takes it from {host(sources[0].url) or 'the first source'}",
                 advice=_ADVICE,
                 repair=_bound(each, ours[0].name) if len(ours) == 1 else None,

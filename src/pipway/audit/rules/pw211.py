@@ -62,8 +62,8 @@ def check(project: Project) -> Iterator[Found]:
         elif option.via == "environment.yml" and option.name in _INDEXES:
             yield Found(
                 option.span,
-                f"environment.yml says --{option.name} to pip",
+                f"environment.yml gives --{option.name} to pip",
                 consequence="it overrides everybody's pip configuration",
-                advice="say it in pip's configuration",
+                advice="set it in pip's configuration",
                 repair=Repair(f"leave --{option.name} to pip's configuration", cut(option.span)),
             )

@@ -52,9 +52,9 @@ def check(project: Project) -> Iterator[Found]:
             places = replaced.get((option.span.source.path, option.span.start), ())
             yield Found(
                 option.span,
-                f"the file says --{option.name} to everybody who installs from it",
+                f"the file sets --{option.name} for everybody who installs from it",
                 consequence=_consequence(places),
-                advice="say it in pip's configuration, or on the command line",
+                advice="set it in pip's configuration, or on the command line",
                 related=tuple(_told(places)),
                 repair=Repair(f"leave --{option.name} to pip's configuration", cut(option.span)),
             )

@@ -64,7 +64,7 @@ def check(project: Project) -> Iterator[Found]:
             confidence=Confidence.MEDIUM if folder else Confidence.LOW,
             persona=Persona.REGULAR if folder else Persona.PEDANTIC,
             consequence="the higher version wins, and what is not there comes from the index",
-            advice="say no-index as well",
+            advice="set no-index as well",
             repair=_repair(links, options),
         )
 

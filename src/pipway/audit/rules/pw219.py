@@ -77,7 +77,7 @@ def check(project: Project) -> Iterator[Found]:
         if what:
             yield Found(
                 each.span,
-                f"{each.name} is ours ({each.why}), and {what}",
+                f"{each.name} is a name of yours ({each.why}), and {what}",
                 persona=Persona.REGULAR if each.installed else Persona.PEDANTIC,
                 consequence="whoever has that name on the public index runs code on your machines",
                 advice="name your own index before the public one in pipway's settings, or register a placeholder",

@@ -37,7 +37,7 @@ from pipway.findings import Severity
 
 RULE = Rule("PW301", "index-credentials", "Credentials in an index URL", Severity.HIGH)
 
-_ADVICE = "take the login out and make it invalid; keep it in a keyring, in a netrc of mode 0600, or in a CI secret"
+_ADVICE = "take the login out and revoke it; keep it in a keyring, in a netrc of mode 0600, or in a CI secret"
 
 
 def check(project: Project) -> Iterator[Found]:

@@ -8,7 +8,7 @@ has a user and a password in front of its host.
 Why
 ---
 It is often the login of a person for everything in the company. Whoever reads the file has it, and with Basic it
-crosses the network in clear to whoever answers as the proxy.
+crosses the network in clear text to whoever answers as the proxy.
 
 Bad
 ---

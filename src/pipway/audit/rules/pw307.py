@@ -36,8 +36,8 @@ from pipway.findings import Severity
 
 RULE = Rule("PW307", "unencoded-login", "Login with characters that end it", Severity.HIGH)
 
-#: scheme://user:password@, where the password is no port; what follows the last @ is the host
 _LONGEST = 500  # characters of a login that is encoded: each is an edit
+#: scheme://user:password@, where the password is no port; what follows the last @ is the host
 _LOGIN = re.compile(
     r"\s*[A-Za-z][A-Za-z0-9+.-]*://([^/?#@\s:]+):(?!\d{1,5}(?:[/?#]|$))([^\s\"'<>]+)@(?=[\w.\[-]+(?::\d+)?(?:/|$))"
 )

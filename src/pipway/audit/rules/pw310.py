@@ -2,7 +2,7 @@
 
 What
 ----
-A section of a `.pypirc` has a password or a token in clear.
+A section of a `.pypirc` has a password or a token in clear text.
 
 Why
 ---
@@ -31,7 +31,7 @@ from pipway.audit.facts import Option, Project
 from pipway.audit.queries.logins import is_filled_in
 from pipway.findings import Severity
 
-RULE = Rule("PW310", "pypirc-password", "Password in clear in a .pypirc", Severity.HIGH)
+RULE = Rule("PW310", "pypirc-password", "Password in clear text in a .pypirc", Severity.HIGH)
 
 
 def check(project: Project) -> Iterator[Found]:
@@ -41,7 +41,7 @@ def check(project: Project) -> Iterator[Found]:
         if known and not is_filled_in(option.value):
             yield Found(
                 option.value_span or option.span,
-                f"[{option.section}] holds a password in clear",
+                f"[{option.section}] holds a password in clear text",
                 consequence="whoever reads the file can publish in your name",
-                advice="publish with a trusted publisher, or keep it with `keyring set URL USER`; revoke this one",
+                advice="use Trusted Publishing, or keep it with `keyring set URL USER`; revoke this one",
             )

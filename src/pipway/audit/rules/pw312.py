@@ -42,7 +42,7 @@ def check(project: Project) -> Iterator[Found]:
                 each.span,
                 f"the URL of {each.name or 'a requirement'} at {host(each.url) or 'a host'} holds a password",
                 consequence="whoever can read the file has it, and pip writes it into what it installs",
-                advice="make it invalid; let git log in with its own credential storage or a deploy key",
+                advice="revoke it; let git log in with its own credential storage or a deploy key",
                 repair=_repair(each),
             )
 

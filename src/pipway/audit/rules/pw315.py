@@ -1,4 +1,4 @@
-"""A container is given a secret in clear by its environment.
+"""A container is given a secret in clear text by its environment.
 
 What
 ----
@@ -54,7 +54,7 @@ def check(project: Project) -> Iterator[Found]:
         if is_of_container(variable) and (variable.span in spans or proxy):
             yield Found(
                 variable.value_span or variable.span,
-                f"{variable.name} has a password in clear",
+                f"{variable.name} has a password in clear text",
                 consequence="whoever reads the file has it, and every process in the container",
-                advice="make it invalid; use `secrets:` of compose, or a secretKeyRef",
+                advice="revoke it; use `secrets:` of compose, or a secretKeyRef",
             )

@@ -7,7 +7,7 @@ No tool's configuration asks for a cooldown: that a release is some days old bef
 Why
 ---
 Most malicious releases are found and taken away within hours or days. Who waits a week never sees them. pip, uv,
-Poetry, PDM and pixi can wait; so can a pipway in front of them, for all tools at once.
+Poetry, PDM and pixi can wait.
 
 Bad
 ---
@@ -54,14 +54,14 @@ def check(project: Project) -> Iterator[Found]:
     if any(True for _ in cooldowns(project)) or not project.of(Required):
         return
     if any(is_loopback(host(index.url)) for index in project.of(Index)):
-        return  # whatever answers there may have a policy of its own
+        return  # whatever answers there may hold new releases back itself
     source = _best(project)
     if source is not None:
         yield Found(
             Span(source, 0, 0),
             "no tool waits before it installs a new release",
             consequence="a release is installed minutes after its upload, before anybody looked at it",
-            advice="set uv's exclude-newer or pip's uploaded-prior-to to \"P7D\", or a cooldown in pipway's policy",
+            advice="set uv's exclude-newer or pip's uploaded-prior-to to \"P7D\"",
         )
 
 

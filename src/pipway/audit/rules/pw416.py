@@ -74,5 +74,5 @@ def _found(span: Span, what: str) -> Found:
         span,
         f"{what} is left out of the cooldown, without an end",
         consequence="each new release of it is installed at once",
-        advice="name the day of the release that was meant, or make a dated exception in pipway's policy",
+        advice="name the day of the release that was meant instead",
     )

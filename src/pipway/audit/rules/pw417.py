@@ -70,7 +70,7 @@ def check(project: Project) -> Iterator[Found]:
             f"the cooldown needs upload times, and {name} gives none",
             confidence=Confidence.MEDIUM,
             consequence=_RESULTS.get(option.tool, f"{option.tool} leaves out every version of that index"),
-            advice="put a pipway in front of the index, which gives upload times, or set the cooldown there",
+            advice="use an index that gives upload times (PEP 700), or ask whoever runs this one for them",
             related=((index.url_span or index.span, "the index"),),
         )
 

@@ -69,7 +69,7 @@ def check(project: Project) -> Iterator[Found]:
             confidence=Confidence.HIGH if machine else Confidence.LOW,
             persona=Persona.REGULAR if machine else Persona.PEDANTIC,
             consequence="pip asks the other index, wherever both hold",
-            advice="say it in one layer",
+            advice="set it in one layer only",
             related=((winner.value_span or winner.span, "has the say"),),
         )
 

@@ -37,8 +37,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
-from pipway.audit.facts import Locked, Project, Span
+from pipway.audit.facts import Project
 from pipway.audit.queries.hosts import host, is_loopback
+from pipway.audit.queries.locks import urls
 from pipway.findings import Severity
 
 RULE = Rule("PW802", "http-in-lock", "Plain http in a lock", Severity.HIGH)
@@ -46,18 +47,14 @@ RULE = Rule("PW802", "http-in-lock", "Plain http in a lock", Severity.HIGH)
 
 def check(project: Project) -> Iterator[Found]:
     """Each URL once; those of requirements files are PW106's, this machine's are nobody's."""
-    seen: set[Span] = set()
-    for locked in project.of(Locked):
-        if locked.format == "requirements":
-            continue
-        for url, place in ((locked.url, locked.url_span), (locked.index, locked.index_span)):
-            name, span = host(url), place or locked.span
-            if not url.lower().startswith(("http://", "git+http://")) or is_loopback(name) or span in seen:
-                continue
-            seen.add(span)
-            yield Found(
-                span,
-                f"{locked.name} is locked to {name or 'a host'} over plain http",
-                consequence="anybody on the way can answer, and sees what is installed",
-                advice="name the index with https:// in the project, and let the tool write the lock again",
-            )
+    for locked, url, span in urls(project, _is_plain):
+        yield Found(
+            span,
+            f"{locked.name} is locked to {host(url) or 'a host'} over plain http",
+            consequence="anybody on the way can answer, and sees what is installed",
+            advice="name the index with https:// in the project, and let the tool write the lock again",
+        )
+
+
+def _is_plain(url: str) -> bool:
+    return url.lower().startswith(("http://", "git+http://")) and not is_loopback(host(url))

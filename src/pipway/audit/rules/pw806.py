@@ -37,8 +37,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
-from pipway.audit.facts import Locked, Project, Span
+from pipway.audit.facts import Project
 from pipway.audit.queries.hosts import host
+from pipway.audit.queries.locks import urls
 from pipway.audit.queries.logins import holds_secret
 from pipway.findings import Severity
 
@@ -49,19 +50,14 @@ RULE = Rule(
 
 def check(project: Project) -> Iterator[Found]:
     """Each URL once."""
-    seen: set[Span] = set()
-    for locked in project.of(Locked):
-        if locked.format == "requirements":
-            continue
-        for url, place in ((locked.url, locked.url_span), (locked.index, locked.index_span)):
-            span = place or locked.span
-            bare = url.partition("+")[2] if url.startswith(("git+", "hg+", "svn+", "bzr+")) else url
-            if span in seen or not holds_secret(bare):
-                continue
-            seen.add(span)
-            yield Found(
-                span,
-                f"the lock holds a password for {host(url) or 'a host'}",
-                consequence="whoever sees the lock has the login",
-                advice="make the login invalid, name the index without it, and let the tool write the lock again",
-            )
+    for _, url, span in urls(project, _has_secret):
+        yield Found(
+            span,
+            f"the lock holds a password for {host(url) or 'a host'}",
+            consequence="whoever sees the lock has the login",
+            advice="revoke the login, name the index without it, and let the tool write the lock again",
+        )
+
+
+def _has_secret(url: str) -> bool:
+    return holds_secret(url.partition("+")[2] if url.startswith(("git+", "hg+", "svn+", "bzr+")) else url)

@@ -52,6 +52,6 @@ def check(project: Project) -> Iterator[Found]:
             index.url_span or index.span,
             f"projects are uploaded to {name} over plain http",
             consequence=f"{index.tool} sends its login to {name} in the clear",
-            advice=f"make {name} answer on https, write https://, and make the login invalid that was used",
+            advice=f"make {name} answer on https, write https://, and revoke the login that was used",
             repair=Repair("upload over https", over_https(index)),
         )

@@ -15,8 +15,7 @@ import yaml
 from tests.audit.casefile import read
 from tests.e2e.lab import neutral_environment
 
-from pipway.audit.collect import collectors
-from pipway.audit.run import HEADED
+from pipway.audit.collect import HEAD, HEADED, collectors
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / ".pre-commit-hooks.yaml"
@@ -37,7 +36,7 @@ def named() -> Iterable[tuple[str, str]]:
     """Every file of every case, and its beginning."""
     for path in CASES:
         for name, text in read(path).files.items():
-            yield name, text[:1024] if PurePosixPath(name).suffix.lower() in HEADED else ""
+            yield name, text[:HEAD] if PurePosixPath(name).suffix.lower() in HEADED else ""
 
 
 def test_every_file_that_a_collector_reads_calls_the_hook() -> None:

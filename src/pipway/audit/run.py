@@ -10,12 +10,12 @@ import itertools
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import PurePosixPath
 from typing import Self
 
 from pipway.audit.base import Found, Persona, Rule
-from pipway.audit.collect import Collector, collectors, requirements
+from pipway.audit.collect import Collector, readers, requirements
 from pipway.audit.configuration import Configuration
 from pipway.audit.effective.paths import meant
 from pipway.audit.facts import Fact, Note, Option, Project, Source, Where
@@ -32,9 +32,6 @@ _MOST = 5000  # of them
 _SAID = ("name", "value", "url", "text", "role", "key", "how", "what")  # by which facts of one place differ
 UNUSED = pw002.RULE.id
 ABOUT_COMMENTS = frozenset({"PW001", "PW002", "PW003"})  #: these no comment suppresses
-
-#: Files whose beginnings are looked at, because their names say too little.
-HEADED = frozenset({"", ".sh", ".bash", ".txt", ".in", ".yml", ".yaml", ".cfg", ".conf", ".ini", ".env", ".json"})
 
 
 class Failed(PipwayError):
@@ -70,7 +67,7 @@ def collect(
         if said.exclude and excluded.match_file(path):
             continue
         known.add(path)
-        for collector in _readers(tree, path):
+        for collector in readers(_Path(path), partial(tree.head, path)):
             source = tree.read(path, collector.KIND, getattr(collector, "WHERE", Where.REPOSITORY))
             if source is None:
                 tree.skipped.append(f"{path}: {tree.why_not(path)}")
@@ -125,12 +122,6 @@ class _Path(PurePosixPath):
         return super().parent
 
 
-def _readers(tree: Tree, path: str) -> list[Collector]:
-    pure = _Path(path)
-    head = tree.head(path) if pure.suffix.lower() in HEADED else ""
-    return [collector for collector in collectors() if collector.matches(pure, head)]
-
-
 def collected(collector: Collector, source: Source, tree: Tree) -> Iterable[Fact]:
     """What one collector finds in one file; `tree.skipped` says what it could not read of it. Failed when it fails."""
     try:
@@ -179,6 +170,8 @@ def check(
     for result, by in zip(ordered, taken, strict=True):
         if result.found.persona is Persona.PEDANTIC and persona is Persona.REGULAR:
             continue  # but a comment about it has its use
+        if result.found.strict is not None and persona is Persona.PEDANTIC:
+            result = _result(result.rule, replace(result.found, severity=result.found.strict))
         (away if by and result.rule.id not in ABOUT_COMMENTS else kept).append(result)
     if UNUSED in rules:
         for comment in unused(comments, used, _asked(project, rules), project.today):

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import PurePosixPath
 from typing import Protocol, cast
 
 from pipway.audit.facts import Fact, Source
 from pipway.audit.walk import Tree
+
+#: Files whose beginnings are looked at, because their names say too little.
+HEADED = frozenset({"", ".sh", ".bash", ".txt", ".in", ".yml", ".yaml", ".cfg", ".conf", ".ini", ".env", ".json"})
+HEAD = 1024  #: characters of a beginning
 
 
 class Collector(Protocol):
@@ -34,3 +38,9 @@ def collectors() -> tuple[Collector, ...]:
     """All of them, by name."""
     modules = (importlib.import_module(f"{__name__}.{each.name}") for each in pkgutil.iter_modules(__path__))
     return tuple(cast(Collector, module) for module in modules if hasattr(module, "KIND"))
+
+
+def readers(path: PurePosixPath, beginning: Callable[[], str]) -> list[Collector]:
+    """Those that read a file. What it begins with is asked only where its name says too little."""
+    head = beginning() if path.suffix.lower() in HEADED else ""
+    return [collector for collector in collectors() if collector.matches(path, head)]

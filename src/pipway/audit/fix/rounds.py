@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from pipway.audit.base import Found
-from pipway.audit.collect import collectors
+from pipway.audit.collect import HEAD, readers
 from pipway.audit.facts import Note, Source
 from pipway.audit.fix.apply import Mended, mended
 from pipway.audit.run import collected
@@ -56,9 +56,8 @@ def sound(tree: Tree, each: Mended) -> bool:
 
 def _unreadable(tree: Tree, source: Source, text: str) -> set[str]:
     """What cannot be read of a text in the place of a file's: the kinds of its collectors."""
-    path, found = PurePosixPath(source.path), set()
-    for collector in collectors():
-        if collector.matches(path, text[:1024]):
-            facts = collected(collector, replace(source, text=text, kind=collector.KIND), tree)
-            found |= {collector.KIND for fact in facts if isinstance(fact, Note) and fact.what == "unreadable"}
+    found: set[str] = set()
+    for collector in readers(PurePosixPath(source.path), lambda: text[:HEAD]):
+        facts = collected(collector, replace(source, text=text, kind=collector.KIND), tree)
+        found |= {collector.KIND for fact in facts if isinstance(fact, Note) and fact.what == "unreadable"}
     return found

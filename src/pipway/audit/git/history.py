@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from pipway.audit.baseline import fingerprint
-from pipway.audit.collect import Collector, collectors
+from pipway.audit.collect import HEAD, HEADED, readers
 from pipway.audit.configuration import Configuration
 from pipway.audit.facts import Fact, Project, Source, Span
 from pipway.audit.git.objects import Git
 from pipway.audit.gitignore import spec
 from pipway.audit.rules import Explained
-from pipway.audit.run import HEADED, Result, check, collected
+from pipway.audit.run import Result, check, collected
 from pipway.audit.walk import LARGEST, Tree
 
 COMMITS = 50_000  #: that are looked at, the newest
@@ -90,15 +90,9 @@ def _told(result: Result, commit: str) -> Result:
 
 
 def _read(source: Source) -> Iterator[Fact]:
-    pure = PurePosixPath(source.path)
-    head = source.text[:1024] if pure.suffix.lower() in HEADED else ""
-    for collector in _readers(pure, head):
+    for collector in readers(PurePosixPath(source.path), lambda: source.text[:HEAD]):
         own = replace(source, kind=collector.KIND, where=getattr(collector, "WHERE", source.where))
         yield from collected(collector, own, _Nothing(Path("/"), known=frozenset()))
-
-
-def _readers(path: PurePosixPath, head: str) -> list[Collector]:
-    return [each for each in collectors() if each.matches(path, head)]
 
 
 def _versions(git: Git, root: Path, skipped: list[str]) -> Iterator[tuple[str, list[Source]]]:
@@ -146,7 +140,7 @@ def _brought(raw: bytes, git: Git, root: Path) -> Iterator[tuple[str, str, str]]
         except ValueError:
             continue
         name = inside.as_posix()
-        if (name, said[3]) in seen or not (inside.suffix.lower() in HEADED or _readers(inside, "")):
+        if (name, said[3]) in seen or not (inside.suffix.lower() in HEADED or readers(inside, str)):
             continue
         seen.add((name, said[3]))
         yield commit, name, said[3]

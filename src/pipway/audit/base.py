@@ -60,6 +60,7 @@ class Found:
     advice: str = ""  #: what to do, when no repair can be made
     related: tuple[tuple[Span, str], ...] = ()  #: further places and what they have to do with it
     repair: Repair | None = None
+    strict: Severity | None = None  #: for pedants, where that is another one
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from pipway.audit.effective.paths import meant
 from pipway.audit.effective.scopes import Scopes
-from pipway.audit.facts import Command, Copied, Index, Project, Span, Variable, Where
+from pipway.audit.facts import Command, Copied, Index, Option, Project, Span, Variable, Where
 
 NULL = frozenset({"/dev/null", "nul", "nul:", "os.devnull"})
 _NAMES = ("pip.conf", "pip.ini")
@@ -23,6 +23,9 @@ _PLACERS = frozenset({"cp", "install", "mv", "ln"})
 _SECTION = re.compile(r"\[([^\]]*)\]")
 _SITES = re.compile(r"(?:^|/)(?:\.?venv|env|usr/local|usr)/pip\.(?:conf|ini)$")
 _MOST = 200  # files that come to one place
+WHOLE = -1  #: in the place of an offset: all that a file says
+
+Saying = tuple[str, int]  #: what settings have in common that hold together: a file, and where a statement begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,16 @@ class Silenced:
 
 
 @dataclass(frozen=True, slots=True)
+class Layers:
+    """What configuration files say to one command."""
+
+    indexes: list[list[Index]]  #: of each file, from weak to strong
+    sayings: tuple[Saying, ...]  #: what is read
+    silenced: Silenced | None = None
+    is_open: bool = False  #: a file that is not here may say more
+
+
+@dataclass(frozen=True, slots=True)
 class _Placed:
     """Something that says what pip reads from there on."""
 
@@ -41,6 +54,7 @@ class _Placed:
     target: str
     indexes: tuple[Index, ...]
     rank: int | None  #: None: only where PIP_CONFIG_FILE names it
+    saying: Saying
 
 
 class ConfigFiles:
@@ -59,30 +73,31 @@ class ConfigFiles:
         for placed in sorted(self._all(project), key=lambda each: each.span.start):
             self._placed.setdefault(placed.span.source.path, []).append(placed)
 
-    def layers(
-        self, commands: Sequence[Command], switch: Variable | None, *, isolated: bool
-    ) -> tuple[list[list[Index]], Silenced | None, bool]:
-        """From weak to strong, for the first of `commands` and who runs it; what a variable switches off; and whether
-        a file that is not here may say more."""
+    def layers(self, commands: Sequence[Command], switch: Variable | None, *, isolated: bool) -> Layers:
+        """For the first of `commands` and who runs it."""
         ranked: dict[int, list[Index]] = {}
+        said: dict[int, list[Saying]] = {}
         placed = [each for command in reversed(commands) for each in self._before(command)]
         value = switch.value.strip() if switch is not None else ""
         for each in placed:
             rank = _NAMED if value and each.target == value else each.rank
             if rank is not None:
                 ranked.setdefault(rank, []).extend(each.indexes)
+                said.setdefault(rank, []).append(each.saying)
         verb = commands[0].verb
         if value.lower() in NULL and switch is not None:
             every = tuple(index for rank in sorted(ranked) for index in ranked[rank])
-            return [], Silenced(switch, every), False
+            return Layers([], (), Silenced(switch, every))
         if switch is not None and value and _NAMED not in ranked:
             path = meant(value, switch.span.source, self._named)
             if path is not None:
-                ranked[_NAMED] = self._named[path]
+                ranked[_NAMED], said[_NAMED] = self._named[path], [(path, WHOLE)]
         dropped = {_LEGACY, _USER} if isolated or _NAMED in ranked else set()
         layers = [list(of_sections(ranked[rank], verb)) for rank in sorted(ranked) if rank not in dropped]
         unknown = bool(value) and _NAMED not in ranked
-        return layers, None, unknown or any(name in mount for mount in commands[0].mounts for name in _NAMES)
+        sayings = tuple(each for rank in sorted(ranked) if rank not in dropped for each in said[rank])
+        mounted = any(name in mount for mount in commands[0].mounts for name in _NAMES)
+        return Layers(layers, sayings, is_open=unknown or mounted)
 
     def _before(self, command: Command) -> list[_Placed]:
         every = self._placed.get(command.span.source.path, [])
@@ -107,10 +122,14 @@ class ConfigFiles:
             if index.via == "command" and index.command is not None and index.command.verb == "config set":
                 written.setdefault(id(index.command), []).append(index)
                 commands[id(index.command)] = index.command
+        for option in project.of(Option):
+            if option.name == "trusted-host" and option.command is not None and option.command.verb == "config set":
+                commands[id(option.command)] = option.command
         for key, command in commands.items():
             said = {word.text for word in command.words}
             rank = _GLOBAL if "--global" in said else _SITE if "--site" in said else _USER
-            yield _Placed(command.span, "", tuple(written[key]), rank)
+            saying = command.span.source.path, command.span.start
+            yield _Placed(command.span, "", tuple(written.get(key, ())), rank, saying)
 
     def _copied(self, sources: Iterable[str], target: str, span: Span) -> Iterator[_Placed]:
         for said in sources:
@@ -121,7 +140,7 @@ class ConfigFiles:
             into = target if PurePosixPath(target).name in _NAMES else f"{target.rstrip('/')}/{name}"
             named = PurePosixPath(target).suffix != "" and PurePosixPath(target).name not in _NAMES
             place = target if named else into
-            yield _Placed(span, place, tuple(self._named[path]), _rank(place))
+            yield _Placed(span, place, tuple(self._named[path]), _rank(place), (path, WHOLE))
 
 
 def _rank(target: str) -> int | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pipway.audit.effective.config_files import ConfigFiles, Silenced, of_sections
+from pipway.audit.effective.config_files import WHOLE, ConfigFiles, Saying, Silenced, of_sections
 from pipway.audit.effective.requirement_files import RequirementFiles
 from pipway.audit.effective.scopes import Scopes
 from pipway.audit.facts import Command, Index, Note, Option, Project, Span, Variable, Where
@@ -21,7 +21,14 @@ MOST = 20_000  #: commands that are looked at
 _KEPT = "_effective_view"
 _VERBS = frozenset({"install", "download", "wheel", "lock"})
 _LISTED = frozenset({"primary", "extra"})
-_VARIABLES = ("PIP_INDEX_URL", "PIP_PYPI_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX", "PIP_CONFIG_FILE", "PIP_ISOLATED")
+_VARIABLES = (
+    *("PIP_INDEX_URL", "PIP_PYPI_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX", "PIP_CONFIG_FILE", "PIP_ISOLATED"),
+    "PIP_TRUSTED_HOST",
+)
+#: kinds of files whose variables nobody else hears
+_CONTAINED = frozenset(
+    {"dockerfile", "github-workflow", "gitlab-ci", "azure-pipelines", "circleci", "jenkins", "tox", "nox"}
+)
 _OFF = frozenset({"", "0", "false", "no", "off", "f", "n"})
 
 
@@ -37,11 +44,16 @@ class Effective:
     silenced: Silenced | None = None  #: what switches configuration files off, and what these would have said
     is_off: bool = False  #: `--no-index`: not even pip's own is asked
     is_open: bool = False  #: a file that is not here may say more
+    sayings: frozenset[Saying] = frozenset()  #: all that it goes by
 
     @property
     def span(self) -> Span | None:
         """Where it is."""
         return None if self.command is None else self.command.span
+
+    def asks(self, index: Index) -> bool:
+        """Whether this very statement holds in the end."""
+        return self.primary is index or any(extra is index for extra in self.extras)
 
     def _replace(self, span: Span, *, primary: bool = True, extras: bool = False) -> None:
         if primary and self.primary is not None:
@@ -126,6 +138,24 @@ class View:
         """The installations in which this very statement holds in the end."""
         return self._asking.get(id(index), [])
 
+    @cached_property
+    def _holding(self) -> dict[Saying, list[Effective]]:
+        found: dict[Saying, list[Effective]] = {}
+        for each in self.installs:
+            for saying in each.sayings:
+                found.setdefault(saying, []).append(each)
+        return found
+
+    def holding(self, option: Option) -> list[Effective] | None:
+        """The installations that an option of pip's holds for; None where nobody knows of any."""
+        return self._holding.get(saying(option))
+
+    def is_loose(self, option: Option) -> bool:
+        """Whether nobody knows which installations go by it, so that it may be any."""
+        if option.tool != "pip" or option.span.source.where is Where.MACHINE:
+            return True
+        return self.holding(option) is None and not _is_bound(option)
+
     def beating(self, index: Index) -> list[Span]:
         """What takes its place, where something does."""
         return self._beating.get(id(index), [])
@@ -152,16 +182,26 @@ class View:
         asked = [command] if caller is None else [command, caller]
         variables = {} if isolated else {name: self._heard(asked, name) for name in _VARIABLES}
         switch = variables.get("PIP_CONFIG_FILE")
-        layers, found.silenced, found.is_open = self._configs.layers(asked, switch, isolated=isolated)
-        for layer in layers:
+        layers = self._configs.layers(asked, switch, isolated=isolated)
+        found.silenced, found.is_open = layers.silenced, layers.is_open
+        for layer in layers.indexes:
             found.layer(layer)
         said = [each for each in variables.values() if each is not None and each.value.strip()]
         found.layer(
             index for each in said for index in self._of_statement.get((each.span.source.path, each.span.start), [])
         )
         found.line(self._of_command.get(id(command), []))
-        for indexes in self._requirements.read_by(command, options):
+        lines, paths = self._requirements.read_by(command, options)
+        for indexes in lines:
             found.requirements(indexes)
+        statements = [command.span, *(each.span for each in said)]
+        found.sayings = frozenset(
+            [
+                *layers.sayings,
+                *((each.source.path, each.start) for each in statements),
+                *((path, WHOLE) for path in paths),
+            ]
+        )
         off = [option.span for option in options if option.name == "no-index"]
         off += [each.span for each in said if each.name == "PIP_NO_INDEX" and each.value.lower() not in _OFF]
         if off:
@@ -205,6 +245,21 @@ def view(project: Project) -> View:
     if found is None:  # kept as a cached property would be, which facts cannot have: they know nothing of layers
         found = project.__dict__[_KEPT] = View(project)
     return found
+
+
+def saying(option: Option) -> Saying:
+    """What it holds by."""
+    path, command = option.span.source.path, option.command
+    if command is not None:
+        return path, command.span.start
+    return path, option.span.start if option.via == "variable" else WHOLE
+
+
+def _is_bound(option: Option) -> bool:
+    """Whether it holds within its file only, and there for nothing that installs."""
+    if option.command is not None:
+        return option.command.verb != "config set"
+    return option.via == "variable" and option.span.source.kind in _CONTAINED
 
 
 def _installing(project: Project) -> Iterator[Command]:

@@ -23,7 +23,7 @@ class RequirementFiles:
         self._indexes: dict[str, list[Index]] = {}
         self._includes: dict[str, list[Option]] = {}
         self._left = ALTOGETHER
-        self._read: dict[tuple[str, ...], list[list[Index]]] = {}
+        self._read: dict[tuple[str, ...], tuple[list[list[Index]], frozenset[str]]] = {}
         self._known = {source.path for source in project.sources if source.kind == "requirements"}
         self._known |= {each.span.source.path for each in project.of(Required) if each.via == "requirements"}
         for index in project.of(Index):
@@ -34,18 +34,19 @@ class RequirementFiles:
                 self._includes.setdefault(option.span.source.path, []).append(option)
         self._known |= self._indexes.keys()
 
-    def read_by(self, command: Command, options: Iterable[Option]) -> list[list[Index]]:
+    def read_by(self, command: Command, options: Iterable[Option]) -> tuple[list[list[Index]], frozenset[str]]:
         """The indexes that each line says, in the order in which pip reads them: constraints first, and what a line
-        includes at its place."""
+        includes at its place; and the files."""
         named = sorted((option for option in options if option.name in _INCLUDES), key=lambda each: each.name)
         source = command.span.source
         key = (source.path, *(each.value for each in named))
         if key not in self._read:
-            self._read[key] = list(self._lines_of([(each.value, source) for each in named]))
+            seen: set[str] = set()
+            indexes = list(self._lines_of([(each.value, source) for each in named], seen))
+            self._read[key] = indexes, frozenset(seen)
         return self._read[key]
 
-    def _lines_of(self, named: Sequence[tuple[str, Source]]) -> Iterator[list[Index]]:
-        seen: set[str] = set()
+    def _lines_of(self, named: Sequence[tuple[str, Source]], seen: set[str]) -> Iterator[list[Index]]:
         waiting: list[Index | tuple[str, Source]] = [*named]
         line: list[Index] = []
         for _ in range(MOST):

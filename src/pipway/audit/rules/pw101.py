@@ -7,8 +7,8 @@ An index URL begins with http:// and its host is not this machine.
 Why
 ---
 Who sits on the way can answer with packages of their own, and their code runs at installation. pip leaves such an
-index out, so that installs fail, until somebody writes a `trusted-host` that holds there: then the attack works. uv, Poetry and conda
-ask it without a word.
+index out, so that installs fail, until somebody writes a `trusted-host` that holds for the same installation: then the
+attack works. uv, Poetry and conda ask it without a word.
 
 Bad
 ---

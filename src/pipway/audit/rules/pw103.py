@@ -2,7 +2,8 @@
 
 What
 ----
-`trusted-host` names a host, indexes are configured, and none of them nor any lock or link is there.
+`trusted-host` names a host, indexes are configured, and none of them nor any lock or link is there; or those that are
+there are asked by other jobs, stages or commands than the one that trusts.
 
 Why
 ---
@@ -42,10 +43,11 @@ def check(project: Project) -> Iterator[Found]:
     for option in trusts(project):
         name = named(option.value)
         if name and not is_loopback(name) and trust.useless(option):
+            apart = trust.is_apart(option)
             yield Found(
                 option.span,
-                f"no index is at {name}, which is trusted without a certificate",
+                f"no index {'asked with it ' if apart else ''}is at {name}, which is trusted without a certificate",
                 consequence=f"{option.tool} does nothing with it, until somebody names that host",
                 advice="delete it",
-                repair=Repair(f"delete the trust in {name}", removal(option.span), safe=True),
+                repair=Repair(f"delete the trust in {name}", removal(option.span), safe=not apart),
             )

@@ -81,6 +81,18 @@ def test_text_has_a_caret_below_what_is_meant() -> None:
     )
 
 
+def test_the_summary_promises_no_fix_of_what_is_the_machines() -> None:
+    def told(where: Where) -> list[str]:
+        source = Source("/etc/pip.conf", "http://nexus.corp/", "pip.conf", where)
+        repair = Repair("https", (Edit(Span(source, 0, 4), "https"),), safe=True)
+        found = Found(Span(source, 0, 4), "it is http", repair=repair)
+        every = entries([Result(RULE, found, Severity.HIGH)], Project((source,), ()))
+        return list(text.summary(Report(tuple(every), 1)))[1:]
+
+    assert told(Where.REPOSITORY) == ["--fix mends 1 of them"]
+    assert told(Where.MACHINE) == ["--fix leaves the files and variables of this machine to you"]
+
+
 @pytest.mark.parametrize(
     ("line", "part", "below"),
     [

@@ -31,12 +31,14 @@ def summary(report: Report) -> Iterator[str]:
     for number, what in ((report.suppressed, "suppressed"), (report.baseline, "in the baseline")):
         line += f"; {number} {what}" if number else ""
     yield line
-    fixes = [entry.fix for entry in report.findings if entry.fix is not None]
+    fixes = [entry.fix for entry in report.findings if entry.fix is not None and not entry.outside]
     safe = sum(fix.safe for fix in fixes)
     if safe:
         yield f"--fix mends {safe} of them"
     if len(fixes) > safe:
         yield f"--unsafe-fixes mends {len(fixes) - safe}{' more' if safe else ''}; look at what it did"
+    if any(entry.outside and entry.fix is not None for entry in report.findings):
+        yield "--fix leaves the files and variables of this machine to you"
     for reason in report.skipped:
         yield f"not looked at: {named(reason)}"
 

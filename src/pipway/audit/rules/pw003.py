@@ -2,7 +2,8 @@
 
 What
 ----
-A comment begins with `pipway: ignore` but names no rule, an id that is none, or no date behind `until=`.
+A comment begins with `pipway: ignore` but names no rule, an id that is none, or no date behind `until=`. Pedants also
+hear of those without a day on which they end, or without a reason.
 
 Why
 ---
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipway.audit.base import Found, Rule
+from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Project
 from pipway.audit.suppress import suppressions
 from pipway.findings import Severity
@@ -42,4 +43,12 @@ def check(project: Project) -> Iterator[Found]:
                 f"this suppression is not understood: {found.mistake}",
                 consequence="it suppresses nothing",
                 advice="write pipway: ignore[PW201] until=2027-03-01 and why",
+            )
+        elif missing := [what for what, there in (("a day", found.until), ("a reason", found.reason)) if not there]:
+            yield Found(
+                found.span,
+                f"this suppression of {', '.join(found.rules)} is without {' and '.join(missing)}",
+                persona=Persona.PEDANTIC,
+                consequence="nobody will know when it can go",
+                advice="write until=2027-03-01 and why",
             )

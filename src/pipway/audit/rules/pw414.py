@@ -7,7 +7,7 @@ No tool's configuration asks for a cooldown: that a release is some days old bef
 Why
 ---
 Most malicious releases are found and taken away within hours or days. Who waits a week never sees them. pip, uv,
-Poetry, PDM and pixi can wait.
+Poetry, PDM and pixi can wait. For pedants it is low.
 
 Bad
 ---
@@ -62,6 +62,7 @@ def check(project: Project) -> Iterator[Found]:
             "no tool waits before it installs a new release",
             consequence="a release is installed minutes after its upload, before anybody looked at it",
             advice="set uv's exclude-newer or pip's uploaded-prior-to to \"P7D\"",
+            strict=Severity.LOW,
         )
 
 

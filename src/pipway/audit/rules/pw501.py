@@ -7,7 +7,8 @@ An image installs projects, and nothing keeps pip from taking source distributio
 Why
 ---
 A wheel is only unpacked; a source distribution is a program that runs, as root in most images, with the network and
-the build's secrets. It also needs a compiler that does not belong there.
+the build's secrets. It also needs a compiler that does not belong there. For
+pedants it is medium, and a CI is looked at as well.
 
 Bad
 ---
@@ -73,6 +74,7 @@ def _found(command: Command) -> Found:
         consequence="pip runs the setup code of each project that has no wheel",
         advice="add `--only-binary :all:`, and build wheels of what has none in a stage of its own",
         repair=Repair("take wheels only", edits) if edits else None,
+        strict=Severity.MEDIUM,
     )
 
 

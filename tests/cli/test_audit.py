@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -55,6 +56,17 @@ def test_exit_codes(here: Path) -> None:
         with pytest.raises(UsageError) as raised:
             audit(*wrong)
         assert raised.value.exit_code == 2
+
+
+def test_who_reads_may_have_seen_enough(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `pipway audit | head` does: nothing is said of it."""
+    (here / "requirements.txt").write_text(HTTP)
+
+    def closed(*_: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("pipway.audit.formats.write", closed)
+    assert audit(code=1) == ""
 
 
 def test_a_rule_that_fails_is_an_internal_error(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ def shell(line: str, folder: Path, **more: str) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_works(line: str, shop: Path, pipway: Pipway) -> None:
     if "--baseline" in line:
-        assert shell("pipway audit --write-baseline pipway-baseline.txt", shop).returncode == 0
+        assert shell("pipway audit --write-baseline pipway-baseline.json", shop).returncode == 0
     if "--base" in line or "--history" in line:
         git(shop, "init", "-q")
         git(shop, "add", ".")

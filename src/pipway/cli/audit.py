@@ -140,7 +140,8 @@ def audit(
     gc.disable()  # nearly all that is made stays until the end; looking for what does not is a fifth of the time
     try:
         code = _explain(explain) if explain is not None else _audit(wanted)
-    except PipwayError:
+        sys.stdout.flush()
+    except (PipwayError, BrokenPipeError):  # whoever reads, as `head` does, has seen enough: Typer leaves quietly
         raise
     except Exception as error:
         if context.obj is not None and context.obj.debug:

@@ -81,6 +81,7 @@ _RUNNING: Mapping[str, frozenset[str]] = MappingProxyType(
 _REQUIREMENT_OPTIONS = frozenset({"editable", "with", "from", "with-editable", "spec", "package-name"})
 _TRUE = "true"
 _CONTAINERS = frozenset({"docker", "podman", "nerdctl"})
+_HANDING = frozenset({"-e", "--env", "--build-arg"})
 _MOST_WORDS = 500
 _VALUED = frozenset({"--spec", "--from", "--with", "--python", "--pip-args", "--index-url", "-i", "-p"})
 _BARE = re.compile(r"(?:[=<>~!@\[]).*$", re.DOTALL)
@@ -115,14 +116,26 @@ def facts(script: Script) -> Iterator[Fact]:
 
 
 def _handed(command: Command) -> Iterator[Variable]:
-    """`docker run -e NAME=value`: the environment of a container."""
+    """`docker run -e NAME=value`, `docker build --build-arg NAME=value`: the environment of a container."""
     if command.tool not in _CONTAINERS:
         return
     for option, word in zip(command.words[1:_MOST_WORDS], command.words[2:_MOST_WORDS], strict=False):
-        text = word.text if option.text in ("-e", "--env") else word.text.removeprefix("--env=")
+        behind = option.text in _HANDING
+        text = word.text if behind else word.text.removeprefix("--env=").removeprefix("--build-arg=")
         name, sign, value = text.partition("=")
-        if sign and (option.text in ("-e", "--env") or text != word.text) and name.isidentifier():
-            yield Variable(name, value, word.span, inner(word.span, value) if value else None, "-e")
+        if sign and (behind or text != word.text) and name.isidentifier():
+            how = "build-arg" if "--build-arg" in (option.text, word.text.partition("=")[0]) else "-e"
+            yield Variable(name, value, word.span, _behind_sign(word, value), how)
+
+
+def _behind_sign(word: Word, value: str) -> Span | None:
+    """Of the value in a word NAME=value, where it stands as it is."""
+    place = word.span.text.find(value, word.span.text.find("=") + 1) if value else -1
+    return (
+        replace(word.span, start=word.span.start + place, end=word.span.start + place + len(value))
+        if place > 0
+        else None
+    )
 
 
 def of_set(variable: Variable, command: Command | None = None) -> Iterator[Fact]:

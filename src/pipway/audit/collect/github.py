@@ -14,7 +14,7 @@ from pipway.audit.collect import yaml_nodes as yaml
 from pipway.audit.collect.shell import Scene
 from pipway.audit.collect.text import Text
 from pipway.audit.collect.words import Value
-from pipway.audit.facts import Fact, Option, Scope, Source, Variable, Where
+from pipway.audit.facts import Fact, Index, Option, Scope, Source, Variable, Where
 from pipway.audit.walk import Tree
 
 KIND = "github-workflow"
@@ -24,6 +24,7 @@ _KEPT = re.compile(
     r"(?i)(?<![\w:])([A-Za-z_]\w{0,200})=([^\s\"'|>]{0,2000})[\"']?[ \t]*(?:>>|\|[ \t]*(?:Out-File|Add-Content|tee)\b)"
     r"[^\n|;]{0,200}\$\{?env:GITHUB_ENV"
 )
+_BUILD_ARGUMENT = re.compile(r"^[ \t]*([A-Za-z_]\w{0,200})=([^\n]{0,2000}?)[ \t\r]*$", re.MULTILINE)
 _POWERSHELLS = ("pwsh", "powershell")
 
 
@@ -111,7 +112,25 @@ def _action(source: Source, uses: ScalarNode, given: Node | None, scene: Scene) 
     for variable in yaml.variables(source, given, "with"):
         name, value = variable.name, variable.value_span
         yield Option("action", name, variable.value, variable.span, value, key=f"with.{name}", section=text.text)
+    yield from _build_arguments(yaml.scalar(source, yaml.child(given, "build-args")))
+    if text.text.startswith("pypa/gh-action-pypi-publish@"):
+        yield from _uploads(source, given)
     if text.text.startswith("actions/setup-python@"):
         arguments = yaml.child(given, "pip-install")
         if isinstance(arguments, ScalarNode):
             yield from commands.of_arguments(yaml.scalar(source, arguments), "pip", "install", scene)
+
+
+def _build_arguments(text: Text) -> Iterator[Fact]:
+    """`build-args` of docker/build-push-action and its kind: NAME=value, one a line."""
+    for found in _BUILD_ARGUMENT.finditer(text.text):
+        value = text.span(*found.span(2))
+        exact = value if found[2] and value.text == found[2] else None
+        yield from commands.of_set(Variable(found[1], found[2], text.span(*found.span()), exact, "build-arg"))
+
+
+def _uploads(source: Source, given: Node | None) -> Iterator[Fact]:
+    """Where the action that publishes sends the files, under both names of its input."""
+    for variable in yaml.variables(source, given, "with"):
+        if variable.name.replace("_", "-") == "repository-url":
+            yield Index("twine", variable.value, "upload", variable.span, variable.value_span, key="repository-url")

@@ -7,8 +7,9 @@ import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from pipway.audit.collect import commands, programs
-from pipway.audit.collect.shell import Script
+from pipway.audit.collect import commands, programs, shell
+from pipway.audit.collect.shell import Scene, Script
+from pipway.audit.collect.text import Text
 from pipway.audit.facts import Command, Fact, Note, Source, Span, Variable, Word
 from pipway.audit.walk import Tree
 
@@ -99,6 +100,11 @@ def _called(places: _Places, node: ast.Call, name: str) -> Iterator[Fact]:
     if not words or (name not in _RUN and not node.args):
         return
     program = programs.identify(words)
+    last = node.args[-1] if node.args else None
+    if program.tool in programs.SHELLS and len(words) > 2 and words[-2].text.endswith("c") and words[-1].known:
+        span = words[-1].span
+        if isinstance(last, ast.Constant) and span.text == last.value:  # `bash -c "…"`
+            yield from commands.facts(shell.read(Text.piece(span.source, span.start, span.end), Scene()))
     yield from commands.facts(
         Script(
             (Command(tuple(words), whole, program.tool, program.verb, program.wrappers, tuple(variables), listed=True),)

@@ -38,7 +38,7 @@ RULE = Rule("PW107", "tls-off-everywhere", "TLS verification off for every progr
 _BUNDLES = frozenset({"CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 #: an empty value that somebody wrote; `ARG X` and `X:` take it from elsewhere
-_EMPTY = re.compile(r"=$|[=:][ \t]*(?:\"\"|'')$")
+_EMPTY = re.compile(r"=$|[=:][ \t]*(?:\\?\"\\?\"|'')$")
 _ADVICE = "install the certificate authority of your network, or name its file"
 
 

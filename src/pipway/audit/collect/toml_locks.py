@@ -28,6 +28,11 @@ _USUAL = re.compile(
     r'(?:, (?:size = \d+|upload-time = "[^"\\\n]*"))* ?\}'
 )
 _UV_SOURCE = re.compile(r'\nsource = \{ (registry|git|url|path|directory|editable|virtual) = "([^"\n]*)"')
+#: what a package of uv needs, told apart from others of that name by where it comes from; that one has the hashes
+_REFERENCE = re.compile(
+    r'\{ ?name = "[^"\n]*", (?:version = "[^"\n]*", )?(?:extra = \[[^\]\n]*\], )?source = \{ ?url = "'
+)
+_HASH = re.compile(r'\bhash = "([^"\n]*)"')
 _TABLE_SOURCE = re.compile(r"\n\[package\.source\]\n")
 _PART = re.compile(
     r"\n\[+[ \t]*packages[ \t]*\.[ \t]*(wheels|sdist|archive|vcs|directory|attestation-identities)[ \t]*\]+"
@@ -164,8 +169,12 @@ def _pairs(source: Source, start: int, end: int) -> dict[str, tuple[str, Span]]:
 
 def _facts(source: Source, package: _Package, form: str, files: Mapping[str, list[Locked]]) -> Iterator[Fact]:
     some = False
+    told = package.url_span.start if form == "uv.lock" and package.kind == "url" and package.url_span else -1
     for match in _ENTRY.finditer(source.text, package.start, package.end):
         entry = _file(source, package, form, match.start(), match.end())
+        if entry is not None and entry.url_span is not None and entry.url_span.start == told:
+            hashed = [*_HASH.finditer(source.text, match.end(), package.end)]  # of the file that stands there
+            entry = replace(entry, hashes=tuple(each[1] for each in hashed)) if len(hashed) == 1 else entry
         if entry is not None:
             some = True
             yield entry
@@ -198,6 +207,8 @@ def _file(source: Source, package: _Package, form: str, start: int, end: int) ->
         url_span = Span(source, usual.start(1), usual.end(1)) if usual[1] is not None else None
         span = Span(source, start, end)
         return package.locked(form, span, usual[1] or "", url_span, (usual[3],), package.kind, usual[2] or "")
+    if form == "uv.lock" and _REFERENCE.match(source.text, start, end) is not None:
+        return None
     url, url_span, path, filename = "", None, False, ""
     hashes: list[str] = []
     is_file = False
@@ -269,6 +280,8 @@ def _others(source: Source, form: str, seen: Mapping[int, int]) -> Iterator[Fact
     if text.count("://") + text.count("\\u00") + text.count("\\U0000") == sum(seen.values()):
         return
     texts = {match.end() for match in _TEXTS.finditer(text)}
+    if form == "uv.lock":
+        texts.update(match.end() for match in _REFERENCE.finditer(text))
     for match in _STRING.finditer(text):
         group = match.lastindex or 1
         place = match.start(group)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from pipway.audit.facts import Locked, Project
+from packaging.utils import canonicalize_name
+
+from pipway.audit.facts import Locked, Project, Required
 
 _SCHEMES = ("git+", "hg+", "svn+", "bzr+", "git://")
 
@@ -26,6 +28,23 @@ def revision(url: str) -> str:
         return ""
     head, at, said = path.rpartition("@")
     return said if at and head and ":" not in said else ""  # git@host:path is no revision
+
+
+def locked_names(project: Project) -> frozenset[tuple[str, str]]:
+    """Folder and name of everything that a lock of its own in that folder has."""
+    return frozenset(
+        (each.span.source.path.rpartition("/")[0], canonicalize_name(each.name))
+        for each in project.of(Locked)
+        if each.format != "requirements"
+    )
+
+
+def is_locked(each: Required, folders: frozenset[str], names: frozenset[tuple[str, str]]) -> bool:
+    """Whether a lock beside it has it; of one without a name, whether there is a lock."""
+    folder = each.span.source.path.rpartition("/")[0]
+    if each.via != "project" or folder not in folders:
+        return False
+    return not each.name or (folder, canonicalize_name(each.name)) in names
 
 
 def locked_folders(project: Project) -> frozenset[str]:

@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Locked, Project
 from pipway.audit.facts import Required as Requirement
-from pipway.audit.queries.vcs import is_vcs, locked_folders, revision
+from pipway.audit.queries.vcs import is_locked, is_vcs, locked_folders, locked_names, revision
 from pipway.findings import Severity
 
 RULE = Rule("PW409", "moving-revision", "Repository requirement not at a commit", Severity.HIGH)
@@ -39,7 +39,7 @@ _IN_LOCK = re.compile(r"[0-9a-f]{40}(?![0-9a-z])")
 
 def check(project: Project) -> Iterator[Found]:
     """Every such requirement; where a lock beside it names the commit, only pedants hear of it."""
-    locks = locked_folders(project)
+    folders, names = locked_folders(project), locked_names(project)
     for each in project.of(Requirement):
         if not is_vcs(each.url):
             continue
@@ -49,7 +49,7 @@ def check(project: Project) -> Iterator[Found]:
         yield Found(
             each.span,
             f"{each.name or 'a requirement'} is at {said or 'whatever the repository has'}, which can move",
-            persona=Persona.PEDANTIC if _is_locked(each, locks) else Persona.REGULAR,
+            persona=Persona.PEDANTIC if is_locked(each, folders, names) else Persona.REGULAR,
             consequence="whoever can push to that repository decides what is installed",
             advice="write the whole commit behind the @: `git ls-remote` says which one it is now",
         )
@@ -74,7 +74,3 @@ def _names_none(locked: Locked) -> bool:
     """Poetry and PDM write the commit beside the URL: what holds no revision at all is not judged."""
     said = locked.url.partition("#")[2] or revision(locked.url)
     return bool(said) and _IN_LOCK.search(locked.url) is None
-
-
-def _is_locked(each: Requirement, locks: frozenset[str]) -> bool:
-    return each.via == "project" and each.span.source.path.rpartition("/")[0] in locks

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.facts import Project, Required
 from pipway.audit.queries.hosts import host, is_loopback
-from pipway.audit.queries.vcs import locked_folders
+from pipway.audit.queries.vcs import is_locked, locked_folders, locked_names
 from pipway.findings import Severity
 
 RULE = Rule("PW410", "url-without-hash", "Archive URL without a hash", Severity.HIGH)
@@ -35,13 +35,13 @@ RULE = Rule("PW410", "url-without-hash", "Archive URL without a hash", Severity.
 
 def check(project: Project) -> Iterator[Found]:
     """Every requirement on http, https or ftp without a hash; where a lock beside it has one, only pedants hear."""
-    locks = locked_folders(project)
+    folders, names = locked_folders(project), locked_names(project)
     for each in project.of(Required):
         if not each.url.lower().startswith(("http://", "https://", "ftp://")) or each.hashes:
             continue
         if is_loopback(host(each.url)):
             continue
-        locked = each.via == "project" and each.span.source.path.rpartition("/")[0] in locks
+        locked = is_locked(each, folders, names)
         yield Found(
             each.span,
             f"{each.name or 'a file'} comes from {host(each.url) or 'a URL'}, and no hash says what it is",

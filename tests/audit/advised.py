@@ -2,7 +2,7 @@
 
 advice/NN-NAME.case has `# plant: PW101 pip.conf:2` lines for what must be found in the files before `=== fixed`, and
 behind that the files of the good form. Of what has no such line nothing may be found. test_advice.py audits them,
-tests/e2e/test_advice.py runs them.
+tests/e2e/test_audit_advice.py runs them.
 """
 
 from __future__ import annotations

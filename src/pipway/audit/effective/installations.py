@@ -33,7 +33,7 @@ _OFF = frozenset({"", "0", "false", "no", "off", "f", "n"})
 
 
 @dataclass
-class Effective:
+class Installation:
     """What one command that installs, or pip on this machine, will ask."""
 
     command: Command | None  #: None: pip on this machine, whatever it is told
@@ -119,8 +119,8 @@ class View:
                 self._of_command.setdefault(id(index.command), []).append(index)
 
     @cached_property
-    def _asking(self) -> dict[int, list[Effective]]:
-        found: dict[int, list[Effective]] = {}
+    def _asking(self) -> dict[int, list[Installation]]:
+        found: dict[int, list[Installation]] = {}
         for each in self.installs:
             for index in [*each.extras, *([each.primary] if each.primary else [])]:
                 found.setdefault(id(index), []).append(each)
@@ -134,19 +134,19 @@ class View:
                 found.setdefault(id(index), []).append(span)
         return found
 
-    def asking(self, index: Index) -> list[Effective]:
+    def asking(self, index: Index) -> list[Installation]:
         """The installations in which this very statement holds in the end."""
         return self._asking.get(id(index), [])
 
     @cached_property
-    def _holding(self) -> dict[Saying, list[Effective]]:
-        found: dict[Saying, list[Effective]] = {}
+    def _holding(self) -> dict[Saying, list[Installation]]:
+        found: dict[Saying, list[Installation]] = {}
         for each in self.installs:
             for saying in each.sayings:
                 found.setdefault(saying, []).append(each)
         return found
 
-    def holding(self, option: Option) -> list[Effective] | None:
+    def holding(self, option: Option) -> list[Installation] | None:
         """The installations that an option of pip's holds for; None where nobody knows of any."""
         return self._holding.get(saying(option))
 
@@ -161,7 +161,7 @@ class View:
         return self._beating.get(id(index), [])
 
     @cached_property
-    def installs(self) -> list[Effective]:
+    def installs(self) -> list[Installation]:
         """Every installation, once for each command that runs its script, and this machine's pip."""
         if not any(index.tool == "pip" and index.role in _LISTED for index in self._project.of(Index)):
             return []
@@ -175,8 +175,8 @@ class View:
     def _callers(self, command: Command) -> list[Command | None]:
         return [*self._scopes.callers(command)] or [None]
 
-    def _resolved(self, command: Command, caller: Command | None) -> Effective:
-        found = Effective(command, caller)
+    def _resolved(self, command: Command, caller: Command | None) -> Installation:
+        found = Installation(command, caller)
         options = self._told.get(id(command), [])
         isolated = any(option.name == "isolated" for option in options)
         asked = [command] if caller is None else [command, caller]
@@ -219,7 +219,7 @@ class View:
                 found.setdefault(id(option.command), []).append(option)
         return found
 
-    def _of_machine(self) -> Iterator[Effective]:
+    def _of_machine(self) -> Iterator[Installation]:
         """Its layers are in order already: files from weak to strong, then variables."""
         unread = {note.span.source.path for note in self._project.of(Note) if note.what == "never-read"}
         files: dict[str, list[Index]] = {}
@@ -232,7 +232,7 @@ class View:
                 elif source.path not in unread:
                     files.setdefault(source.path, []).append(index)
         if files or variables:
-            found = Effective(None)
+            found = Installation(None)
             for indexes in files.values():
                 found.layer(of_sections(indexes, "install"))
             found.layer(variables)

@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import islice
 
 from pipway.audit.effective.config_files import Saying
-from pipway.audit.effective.installations import Effective, View, saying, view
+from pipway.audit.effective.installations import Installation, View, saying, view
 from pipway.audit.facts import Index, Locked, Option, Project, Required, Where
 from pipway.audit.queries.hosts import covers, host, is_private, named, port, trusts
 
@@ -65,7 +65,7 @@ class Trust:
             self._known[holds] = _first((each for each in asked.values() if covers(option.value, each.url)), path)
         return _first((*self._known[holds], *found), path)  # type: ignore[return-value]
 
-    def _asking(self, index: Index) -> list[Effective]:
+    def _asking(self, index: Index) -> list[Installation]:
         return [] if index.span.source.where is Where.MACHINE else self._view.asking(index)
 
     def is_locked(self, option: Option) -> bool:

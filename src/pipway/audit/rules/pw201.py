@@ -30,7 +30,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipway.audit.base import Confidence, Edit, Found, Repair, Rule
-from pipway.audit.effective.installations import Effective, view
+from pipway.audit.effective.installations import Installation, view
 from pipway.audit.facts import Command, Index, Option, Organisation, Project, Span, Where
 from pipway.audit.queries.hosts import host, is_loopback, is_private, is_public
 from pipway.audit.queries.indexes import Place, by_value, cut, place_of
@@ -77,7 +77,7 @@ def check(project: Project) -> Iterator[Found]:
 
 
 def _asked(
-    extra: Index, asking: Sequence[Effective], every: Sequence[Index], named: Named, project: Project
+    extra: Index, asking: Sequence[Installation], every: Sequence[Index], named: Named, project: Project
 ) -> Iterator[Found]:
     """One finding for all commands that ask it; the worst of them says what is said."""
     urls = {_first(each) for each in asking}
@@ -112,13 +112,13 @@ def _asked(
     )
 
 
-def _first(each: Effective) -> str:
+def _first(each: Installation) -> str:
     if each.primary is not None:
         return each.primary.url
     return "" if each.is_open else default_index()
 
 
-def _who(each: Effective) -> str:
+def _who(each: Installation) -> str:
     if each.command is None:
         return "pip on this machine"
     place = each.command.span.place

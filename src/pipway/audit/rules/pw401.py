@@ -27,6 +27,7 @@ import posixpath
 from collections.abc import Iterator
 
 from pipway.audit.base import Confidence, Found, Persona, Repair, Rule
+from pipway.audit.effective.paths import meant
 from pipway.audit.facts import Option, Project, Required
 from pipway.audit.queries.installs import (
     DEPLOYED,
@@ -107,10 +108,9 @@ def _hashed(project: Project) -> dict[str, bool]:
 
 def _state(hashed: dict[str, bool], option: Option) -> bool | None:
     """Whether the file has hashes; None when it is not in the tree, or several could be meant."""
-    name = option.value.replace("\\", "/").removeprefix("./")
-    near = posixpath.normpath(posixpath.join(posixpath.dirname(option.span.source.path), name))
-    for path in (near, posixpath.normpath(name)):
-        if path in hashed:
-            return hashed[path]
-    same = [state for path, state in hashed.items() if posixpath.basename(path) == posixpath.basename(name)]
+    path = meant(option.value, option.span.source, hashed)
+    if path is not None:
+        return hashed[path]
+    name = posixpath.basename(option.value.replace("\\", "/"))
+    same = [state for path, state in hashed.items() if posixpath.basename(path) == name]
     return same[0] if len(same) == 1 else None

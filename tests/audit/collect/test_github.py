@@ -134,9 +134,9 @@ jobs:
 """
     variables = of(collected(github, text, PATH), Variable)
     assert [(each.name, each.value, each.how) for each in variables] == [
-        ("PIP_INDEX_URL", "http://a", "dotenv"),
-        ("PIP_PRE", "1", "dotenv"),
-        ("UV_INDEX_URL", "http://b", "dotenv"),
-        ("PIP_TRUSTED_HOST", "h", "dotenv"),
-        ("PIP_PROXY", "p", "dotenv"),
+        ("PIP_INDEX_URL", "http://a", "later steps"),
+        ("PIP_PRE", "1", "later steps"),
+        ("UV_INDEX_URL", "http://b", "later steps"),
+        ("PIP_TRUSTED_HOST", "h", "later steps"),
+        ("PIP_PROXY", "p", "later steps"),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
@@ -11,7 +12,7 @@ from yaml.nodes import Node, ScalarNode, SequenceNode
 from pipway.audit.collect import commands, programs, shell
 from pipway.audit.collect import yaml_nodes as yaml
 from pipway.audit.collect.shell import Scene, Script
-from pipway.audit.facts import Command, Fact, Scope, Source, Where, Word
+from pipway.audit.facts import Command, Fact, Note, Scope, Source, Where, Word
 from pipway.audit.walk import Tree
 
 KIND = "compose"
@@ -34,8 +35,19 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
             yield Scope("service", yaml.span(source, service, service), name)
             yield from yaml.of_variables(source, yaml.child(service, "environment"), "environment", name)
             yield from yaml.of_variables(source, yaml.child(service, "build", "args"), "args", name)
+            yield from _build(source, yaml.child(service, "build"), name)
             for key in ("command", "entrypoint"):
                 yield from words(source, yaml.child(service, key), scene)
+
+
+def _build(source: Source, node: Node | None, service: str) -> Iterator[Fact]:
+    """Which Dockerfile gets the build arguments of a service; nothing where it is not in this tree."""
+    context = yaml.plain(node) or yaml.plain(yaml.child(node, "context")) or "."
+    if node is None or "://" in context or "$" in context or context.startswith(("/", "~", "git@")):
+        return
+    said = yaml.plain(yaml.child(node, "dockerfile")) or "Dockerfile"
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(source.path), context, said))
+    yield Note("build", yaml.span(source, node, node), path, {"service": service})
 
 
 def words(source: Source, node: Node | None, scene: Scene) -> Iterator[Fact]:

@@ -101,7 +101,7 @@ def _kept(text: Text) -> Iterator[Fact]:
         value = text.span(*found.span(2))
         exact = value if value.text == found[2] and found[2] else None
         yield from commands.of_set(
-            Variable(found[1], found[2], text.span(found.start(1), found.end(2)), exact, "dotenv")
+            Variable(found[1], found[2], text.span(found.start(1), found.end(2)), exact, "later steps")
         )
 
 

@@ -21,6 +21,7 @@ from pipway.audit.facts import Fact, Note, Option, Source, Span, Variable
 _MOST = 50  #: files of one script
 _PROFILES = re.compile(r"(?:^|/)(?:\.bashrc|\.profile|\.bash_profile|\.zshrc|profile|profile\.d/[^/]+\.sh)$")
 _VARIABLES = re.compile(r"(?:^|/)(?:environment|\.env|environment\.d/[^/]+)$|GITHUB_ENV\}?$|BASH_ENV\}?$")
+_LATER = re.compile(r"(?:GITHUB_ENV|BASH_ENV)\}?$")
 _SET = re.compile(r"(?m)^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)=[\"']?([^\n\"']*)")
 _IN_SHELL = re.compile(r"[$`]")
 
@@ -60,7 +61,8 @@ def _file(target: str, text: Text) -> Iterator[Fact]:
         for found in _SET.finditer(text.text):
             value = text.span(*found.span(2))
             exact = value if found[2] and value.text == found[2] else None
-            yield from _variable(Variable(found[1], found[2], text.span(*found.span()), exact, "dotenv"))
+            how = "later steps" if _LATER.search(target) else "dotenv"
+            yield from _variable(Variable(found[1], found[2], text.span(*found.span()), exact, how))
 
 
 def _variable(variable: Variable) -> Iterator[Fact]:

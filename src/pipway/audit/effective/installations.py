@@ -154,7 +154,9 @@ class View:
         """Whether nobody knows which installations go by it, so that it may be any."""
         if option.tool != "pip" or option.span.source.where is Where.MACHINE:
             return True
-        return self.holding(option) is None and not _is_bound(option)
+        if self.holding(option) is not None:
+            return False
+        return self._scopes.is_unheard(*saying(option)) or not _is_bound(option)
 
     def beating(self, index: Index) -> list[Span]:
         """What takes its place, where something does."""
@@ -258,7 +260,7 @@ def saying(option: Option) -> Saying:
 def _is_bound(option: Option) -> bool:
     """Whether it holds within its file only, and there for nothing that installs."""
     if option.command is not None:
-        return option.command.verb != "config set"
+        return option.command.tool == "pip" and option.command.verb != "config set"
     return option.via == "variable" and option.span.source.kind in _CONTAINED
 
 

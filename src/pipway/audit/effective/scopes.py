@@ -14,15 +14,19 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from pipway.audit.collect.programs import SHELLS
-from pipway.audit.facts import Command, Project, Scope, Source, Span, Variable
+from pipway.audit.facts import Command, Note, Project, Scope, Source, Span, Variable
 
 DEEPEST = 32  #: scopes within scopes
 CALLERS = 5  #: of one script
 
+_LATER = "later steps"  # of the job: what a step appends to $GITHUB_ENV
+
 #: Set by a program at its place; the others are said for the whole scope.
-_ORDERED = frozenset({"export", "ENV", "ARG", "process"})
+_ORDERED = frozenset({"export", "ENV", "ARG", "process", _LATER})
 #: What no process that is started from this file hears.
-_UNHEARD = frozenset({"shell", "make", "just", "args", "dotenv", "env-vars", "prefix", "with", "inputs"})
+_UNHEARD = frozenset(
+    {"shell", "make", "just", "args", "dotenv", "env-vars", "prefix", "with", "inputs", "build-arg", "-e"}
+)
 #: kind of a file → the program that runs its commands
 _RUNNERS = {"makefile": "make", "justfile": "just", "tox": "tox", "nox": "nox"}
 _INSTRUCTION = re.compile(r"(?mi)^[ \t]*(?:RUN|COPY|ADD|ENV|ARG|WORKDIR|USER|CMD|ENTRYPOINT|LABEL)[ \t]")
@@ -67,6 +71,17 @@ class _File:
             number = self._parents[number]
         return _FILE
 
+    def parent(self, number: int) -> int:
+        """The scope around one."""
+        return self._parents[number]
+
+    def same_step(self, variable: Variable, command: Command) -> bool:
+        """Whether a variable for later steps was set by the step of a command itself."""
+        if variable.how != _LATER:
+            return False
+        number = self.innermost(variable.span.start)
+        return number == _FILE or number == self.innermost(command.span.start)
+
     def chain(self, place: int) -> Iterator[tuple[int, bool]]:
         """From the innermost scope outwards, and whether all of it is over: a stage that this one is built on is."""
         number, over = self.innermost(place), False
@@ -90,13 +105,23 @@ class Scopes:
         self._project = project
         self._files: dict[str, _File] = {}
         self._called: dict[str, list[Command]] = {}
+        self._unheard: set[tuple[str, int]] = set()
+        self._given: dict[tuple[str, str], Variable] = {}  # to the ARGs of a Dockerfile
         for scope in sorted(project.of(Scope), key=lambda each: (each.span.start, -each.span.end)):
             self._files.setdefault(scope.span.source.path, _File()).scopes.append(scope)
+        builds = {(note.span.source.path, note.traits["service"]): note.text for note in _builds(project)}
         for variable in sorted(project.of(Variable), key=lambda each: each.span.start):
+            path = variable.span.source.path
             if variable.name in names and variable.how not in _UNHEARD:
-                file = self._files.setdefault(variable.span.source.path, _File())
+                file = self._files.setdefault(path, _File())
                 number = file.innermost(variable.span.start)
+                if variable.how == _LATER and number != _FILE and file.scopes[number].kind == "step":
+                    number = file.parent(number)
                 file.variables.setdefault((number, variable.name), []).append(variable)
+            elif variable.name in names:
+                self._unheard.add((path, variable.span.start))
+                if variable.how == "args" and (path, variable.scope) in builds:
+                    self._given.setdefault((builds[path, variable.scope], variable.name), variable)
 
     def heard(self, command: Command, name: str) -> Variable | None:
         """The one that `command` has in its environment, callers aside."""
@@ -112,7 +137,7 @@ class Scopes:
             if docker:
                 found = self._of_stage(file, every, command.span, over=over) if number != _FILE else None
             else:
-                found = _latest(every, command.span.start)
+                found = _latest([each for each in every if not file.same_step(each, command)], command.span.start)
             if found is not None:
                 return found
         return None
@@ -129,10 +154,15 @@ class Scopes:
         if found is not None or over or not earlier:
             return found
         last = earlier[-1]
-        if last.value:
-            return last
+        given = self._given.get((span.source.path, last.name))
+        if given is not None or last.value:
+            return given or last
         outside = file.variables.get((_FILE, last.name), [])
         return outside[-1] if outside else None
+
+    def is_unheard(self, path: str, start: int) -> bool:
+        """Whether it is a variable for something else than the commands of its own file."""
+        return (path, start) in self._unheard
 
     def unit(self, span: Span) -> list[Span]:
         """What happens one after the other before a place: its stage or job, and stages that this is built on."""
@@ -175,6 +205,10 @@ class Scopes:
                 if word.text.endswith((".sh", ".bash")) or (command.tool in SHELLS and "/" in word.text):
                     found.setdefault(f"/{PurePosixPath(word.text).name}", []).append(command)
         return found
+
+
+def _builds(project: Project) -> Iterator[Note]:
+    return (note for note in project.of(Note) if note.what == "build")
 
 
 def _one_run(first: Span, last: Span) -> bool:

@@ -216,3 +216,12 @@ def test_what_is_installed_from_an_address_with_a_login(here: Machine) -> None:
         ("PW312", "home/.local/lib/python3.12/site-packages/b-1.dist-info/direct_url.json", "critical"),
     } <= here.found()
     assert SECRETS[0] not in repr(here.shown())
+
+
+@pytest.mark.parametrize("name", ["pip.conf", "pip.ini", ".pip.conf", ".config/pip.conf", ".config/pip/pip.ini"])
+def test_files_that_pip_does_not_look_for_on_this_system(here: Machine, name: str) -> None:
+    """What they say holds for nobody; what pip reads is no such file."""
+    here.pip("timeout = 5\n")
+    here.write(here.home / name, "[global]\nindex-url = https://nexus.corp/simple\n")
+    assert {found for found in here.found() if found[0] == "PW701"} == {("PW701", f"home/{name}", "medium")}
+    assert all(each.primary is None for each in view(here.project()).installs)

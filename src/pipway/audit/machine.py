@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from pipway.audit.collect import collectors
 from pipway.audit.collect.variable_options import of_variable
-from pipway.audit.facts import Fact, Project, Source, Span, Variable, Where
+from pipway.audit.facts import Fact, Note, Project, Source, Span, Variable, Where
 from pipway.audit.run import collected
 from pipway.audit.walk import Tree, load
 from pipway.clients.base import Surroundings
@@ -21,6 +21,9 @@ from pipway.clients.ordinary_files import is_file
 from pipway.clients.registry import CLIENTS
 
 _MOST_INSTALLED = 5000  # projects of one environment
+#: below the home folder, and below the root: where people put pip's configuration
+_ASTRAY = ("pip.conf", "pip.ini", ".pip.ini", ".config/pip.conf", ".config/pip/pip.ini", ".pip/pip.ini")
+_ASTRAY_OF_ALL = ("etc/pip.ini", "etc/pip/pip.conf")
 _LONGEST = 32_768  # characters of a variable
 _OURS = re.compile(
     r"(?i)(?:PIP|UV|POETRY|PDM|PIPENV|HATCH|CONDA|PIXI|TWINE|FLIT|SETUPTOOLS|SAFE_CHAIN)_\w+|\w*_?PROXY|NETRC|\w*CA_BUNDLE|"
@@ -33,7 +36,8 @@ def collect(surroundings: Surroundings, skipped: list[str] | None = None) -> Pro
     unread = [] if skipped is None else skipped
     sources: list[Source] = []
     facts: list[Fact] = []
-    for path in dict.fromkeys(_files(surroundings)):
+    astray = list(_astray(surroundings))
+    for path in dict.fromkeys([*_files(surroundings), *astray]):
         found = load(path)
         if found is None:
             unread.append(f"{path}: {Tree(path.parent, follow=True).why_not(path.name)}")
@@ -44,6 +48,8 @@ def collect(surroundings: Surroundings, skipped: list[str] | None = None) -> Pro
                 source = Source(pure.as_posix(), found[0], collector.KIND, Where.MACHINE, mode=found[1])
                 sources.append(source)
                 facts += collected(collector, source, Tree(path.parent, skipped=unread))
+                if path in astray:
+                    facts.append(Note("never-read", Span(source, 0, 0), path.name))
     for name, value in sorted(surroundings.environ.items()):
         if _OURS.fullmatch(name) and len(value) <= _LONGEST:
             source = Source(name, value, "environment", Where.MACHINE)
@@ -62,6 +68,14 @@ def _files(surroundings: Surroundings) -> Iterator[Path]:
     for name in (".netrc", "_netrc", ".pypirc", ".pip.conf", ".condarc", ".pydistutils.cfg"):
         if is_file(surroundings.home / name):
             yield surroundings.home / name
+
+
+def _astray(surroundings: Surroundings) -> Iterator[Path]:
+    """Files that look like pip's, in places of which pip on this system reads none."""
+    read = {file.path for file in CLIENTS["pip"].files(surroundings)}
+    places = [surroundings.home / name for name in _ASTRAY]
+    places += [surroundings.root / name for name in _ASTRAY_OF_ALL]
+    yield from (path for path in places if path not in read and is_file(path))
 
 
 def _installed(surroundings: Surroundings) -> Iterator[Path]:

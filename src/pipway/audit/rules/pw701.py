@@ -2,7 +2,8 @@
 
 What
 ----
-A file looks like pip's configuration and has a name that pip does not look for, as `.pip.conf`.
+A file looks like pip's configuration and has a name that pip does not look for, as `.pip.conf`; or, on this machine, it
+lies where pip does not look, as `~/pip.conf` or a `pip.ini` on Linux.
 
 Why
 ---
@@ -38,6 +39,8 @@ RULE = Rule(
     references=("pip: docs/html/topics/configuration.md",),
 )
 
+_ITS_OWN = ("pip.conf", "pip.ini")  # but only in some folders, and one of them per system
+
 
 def check(project: Project) -> Iterator[Found]:
     """Files by their names, unless PIP_CONFIG_FILE, a COPY or a command puts them where pip looks."""
@@ -47,7 +50,7 @@ def check(project: Project) -> Iterator[Found]:
             continue
         yield Found(
             note.span,
-            f"pip reads no file of the name {name}",
+            f"pip reads no file of the name {name}" if name not in _ITS_OWN else "pip does not look for this file here",
             consequence="nothing that it says holds: pip asks PyPI directly",
             advice="move it to where `pip config debug` says that pip looks, as ~/.config/pip/pip.conf",
         )

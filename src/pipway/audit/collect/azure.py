@@ -89,6 +89,6 @@ def _script(source: Source, node: Node | None, kind: str, scene: Scene, known: V
         return
     text = yaml.scalar(source, node)
     if kind in _POWERSHELLS:
-        yield from commands.facts(powershell.read(text, scene, _TEMPLATE))
+        yield from commands.facts(powershell.read(text, scene))
     else:
         yield from commands.facts(shell.read(text, scene, known, _TEMPLATE))

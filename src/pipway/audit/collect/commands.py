@@ -310,7 +310,7 @@ def _settings(command: Command, tool: str, verb: str, words: list[Word], given: 
                 yield replace(_setting(command, tool, name, command.words[at], option.word), key=key.text)
         return
     if verb == "source add":
-        yield from _source(command, tool, words, given)
+        yield from _source(command, tool, words)
         return
     if tool == "git":
         words = [word for word in words if word.text not in ("set",)]
@@ -348,7 +348,7 @@ def _setting(command: Command, tool: str, name: str, value: Word, key: Word) -> 
     return Option(tool, name, value.text, span, exact, "command", name, "", "command line", command)
 
 
-def _source(command: Command, tool: str, words: list[Word], given: list[Given]) -> Iterator[Fact]:
+def _source(command: Command, tool: str, words: list[Word]) -> Iterator[Fact]:
     """`poetry source add --priority=explicit corp URL`."""
     if len(words) < 2:
         return

@@ -86,7 +86,7 @@ def _step(level: _Level, step: MappingNode) -> Iterator[Fact]:
     if isinstance(run, ScalarNode):
         text = yaml.scalar(source, run)
         if kind.startswith(_POWERSHELLS):
-            yield from commands.facts(powershell.read(text, scene, _TEMPLATE))
+            yield from commands.facts(powershell.read(text, scene))
             yield from _kept(text)
         elif not kind.startswith("python"):
             yield from commands.facts(shell.read(text, scene, known, _TEMPLATE))

@@ -41,7 +41,7 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     yield from commands.facts(read(Text.piece(source), Scene(source.where)))
 
 
-def read(text: Text, scene: Scene = Scene(), templates: re.Pattern[str] | None = None) -> Script:  # noqa: B008 - frozen
+def read(text: Text, scene: Scene = Scene()) -> Script:  # noqa: B008 - frozen
     """Its commands. Templates are words that nobody knows, as every `$` is."""
     found: list[Command] = []
     variables: list[Variable] = []
@@ -53,7 +53,7 @@ def read(text: Text, scene: Scene = Scene(), templates: re.Pattern[str] | None =
         if kind == "word":
             words.append(_word(text, token.start(), token.end()))
         elif kind in ("end", "pipe") and words:
-            command = _finished(text, words, variables, scene, piped, found)
+            command = _finished(words, variables, scene, piped, found)
             words, piped = [], None
             if command is not None:
                 found.append(command)
@@ -61,7 +61,7 @@ def read(text: Text, scene: Scene = Scene(), templates: re.Pattern[str] | None =
         if len(found) >= MOST:
             over = token.end() < len(text.text.rstrip())
             break
-    if words and not over and (command := _finished(text, words, variables, scene, piped, found)):
+    if words and not over and (command := _finished(words, variables, scene, piped, found)):
         found.append(command)
     for place, command in enumerate(found[:-1]):  # iex (iwr …)
         if (
@@ -91,7 +91,7 @@ def _unquoted(found: re.Match[str]) -> str:
 
 
 def _finished(
-    text: Text, words: list[Word], variables: list[Variable], scene: Scene, piped: Command | None, found: list[Command]
+    words: list[Word], variables: list[Variable], scene: Scene, piped: Command | None, found: list[Command]
 ) -> Command | None:
     """A command, or None when it sets a variable or is an expression."""
     first = words[0].text

@@ -14,9 +14,11 @@ from types import MappingProxyType
 
 from pipway.audit.facts import Fact, Locked, Note, Source, Span
 
+#: where an entry begins, and its name and version where they are the first two keys, as tools write them
 _HEADER = re.compile(r"\[\[packages?\]\]")
 _NAME = re.compile(r'\[\[packages?\]\][^\n]*\n(?:name|version) = "([^"\n]*)"(?:\n(?:name|version) = "([^"\n]*)")?')
 _KEY = re.compile(r"""^[ \t]*(name|version)[ \t]*=[ \t]*["']([^"'\n]*)["']""", re.MULTILINE)
+#: a file: an inline table, on one line or on several, with one for its hashes in it
 _ENTRY = re.compile(r"\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)?\}|\{[^{}]{0,4000}(?:\{[^{}]{0,4000}\}[^{}]{0,4000})?\}")
 _INDEX = re.compile(r"(?m)^index[ \t]*=[ \t]*(?:\"([^\"\n]*)\"|'([^'\n]*)')")
 _PAIR = re.compile(
@@ -34,12 +36,13 @@ _REFERENCE = re.compile(
 )
 _HASH = re.compile(r'\bhash = "([^"\n]*)"')
 _TABLE_SOURCE = re.compile(r"\n\[package\.source\]\n")
+#: a file of pylock.toml that has a table of its own
 _PART = re.compile(
     r"\n\[+[ \t]*packages[ \t]*\.[ \t]*(wheels|sdist|archive|vcs|directory|attestation-identities)[ \t]*\]+"
 )
-_PART_HASHES = re.compile(r"\n\[+[ \t]*packages\.[a-z-]+\.hashes[ \t]*\]+")
 #: how others that format TOML write Poetry's files
 _FILE_TABLE = re.compile(r"\n\[\[package\.files\]\]\n((?:[a-z][^\n]*\n)+)")
+#: [metadata.files] of older Poetry and PDM: `name = [`, `"name 1.0" = [`
 _FILES_OF = re.compile(r"""^["']?([A-Za-z0-9._-]+)(?:\[[^\]\n]*\])?(?: [^"'\s]*)?["']?[ \t]*=[ \t]*\[""", re.MULTILINE)
 _STRING = re.compile(r"""\"((?:[^\"\\\n]|\\.)*)\"|'([^'\n]*)'""")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://")

@@ -159,19 +159,18 @@ def variables(
     for name, key, value in pairs(node):
         said = child(value, "value") if isinstance(value, MappingNode) else value
         if isinstance(said, ScalarNode):
-            yield _variable(source, name, scalar(source, said), span(source, key, value), how, scope, final)
+            yield _variable(name, scalar(source, said), span(source, key, value), how, scope, final)
     for item in node.value if isinstance(node, SequenceNode) else ():
         if isinstance(item, MappingNode):
             name_node, said = child(item, "name"), child(item, "value")
             if isinstance(name_node, ScalarNode) and isinstance(said, ScalarNode):
                 yield _variable(
-                    source, plain(name_node), scalar(source, said), span(source, name_node, said), how, scope, final
+                    plain(name_node), scalar(source, said), span(source, name_node, said), how, scope, final
                 )
         elif "=" in plain(item):
             text = scalar(source, item)
             at = text.text.index("=") + 1
             yield _variable(
-                source,
                 text.text[: at - 1].strip(),
                 text.cut(at, len(text.text)),
                 span(source, item, item),
@@ -181,7 +180,7 @@ def variables(
             )
 
 
-def _variable(source: Source, name: str, text: Text, place: Span, how: str, scope: str, final: bool) -> Variable:
+def _variable(name: str, text: Text, place: Span, how: str, scope: str, final: bool) -> Variable:
     exact = text.span() if text.text and text.span().text == text.text else None
     return Variable(name, text.text, place, exact, how, scope, final)
 

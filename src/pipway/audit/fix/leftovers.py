@@ -132,7 +132,7 @@ def _empty_key(text: str, at: int, gone: str) -> Piece | None:
     """A key without its only child would be null, which few readers take for empty; a step has to have a command."""
     start, end = _line(text, at)
     if at != start:
-        return _empty_scalar(text, at, start, end)
+        return _empty_scalar(text, start, end)
     top = start
     while top > 0:
         above, _ = _line(text, top - 1)
@@ -158,7 +158,7 @@ def _empty_key(text: str, at: int, gone: str) -> Piece | None:
     return above, at, ""
 
 
-def _empty_scalar(text: str, at: int, start: int, end: int) -> Piece | None:
+def _empty_scalar(text: str, start: int, end: int) -> Piece | None:
     """`run: ` has lost its command."""
     key = re.fullmatch(r"[ ]*(?:- +)?([\w-]+):[ ]*(export[ ]*|set[ ]*)?[ ]*(\r?\n)?", text[start:end])
     if key is None or key[1] not in _SHELL_KEYS:

@@ -64,6 +64,9 @@ _NO_VERB = frozenset({"uvx", "curl", "wget", "easy_install", "pip-tools"})
 _SAME = MappingProxyType({"mamba": "conda", "micromamba": "conda", "pip-sync": "pip-tools", "pip-compile": "pip-tools"})
 
 
+_LOOKED_UP = re.compile(r"(?:\$\(|`)\s*(?:which|command\s+-v|type\s+-P)\s+([\w.-]+)\s*[)`]")
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """The program of a command, and where its arguments begin."""
@@ -101,8 +104,10 @@ def identify(words: Sequence[Word], at: int = 0, depth: int = 0) -> Program:
 
 
 def _program(word: Word) -> str:
-    """`/usr/bin/pip3.11` → pip, `${PIP}` → pip."""
+    """`/usr/bin/pip3.11` → pip, `${PIP}` → pip, `$(which pip)` → pip."""
     text = word.text
+    if not word.known and (looked_up := _LOOKED_UP.fullmatch(text)):
+        text, word = looked_up.group(1), replace(word, known=True)
     if not word.known and (variable := _VARIABLE.fullmatch(text)):
         name = variable.group(1).lower().rpartition("_")[2]
         text = name if name in ("pip", "pip3", "python", "python3", "uv", "poetry", "twine") else text

@@ -161,3 +161,26 @@ def test_many_deletions_take_little_time() -> None:
             found.append(Found(span, "w", repair=Repair("t", removal(span))))
         at += len(line)
     assert mended(found, unsafe=True)[0].after == ""
+
+
+DEVCONTAINER = [
+    ("export A=1 && pip install x", "A=1", "pip install x"),
+    ("export A=1; pip install x", "A=1", "pip install x"),
+    ("pip list && export A=1", "A=1", "pip list"),
+    ("export A=1", "A=1", ":"),
+]
+
+
+@pytest.mark.parametrize(("command", "part", "rest"), DEVCONTAINER)
+def test_commands_of_a_devcontainer(command: str, part: str, rest: str) -> None:
+    """A command in a string of JSON is one that a shell reads; no other file of JSON has any."""
+    text = json.dumps({"postCreateCommand": command})
+    assert json.loads(without(".devcontainer/devcontainer.json", text, part)) == {"postCreateCommand": rest}
+    assert "export" in without("package.json", text, part)
+
+
+def test_what_conda_hands_on_to_pip_is_no_shell() -> None:
+    """There, no sign joins commands, and nothing has to stand where a command stood."""
+    text = "dependencies:\n  - pip:\n    - six | mple\n    - flask\n"
+    assert without("environment.yml", text, "six") == "dependencies:\n  - pip:\n    - | mple\n    - flask\n"
+    assert without("ci.yml", "script:\n  - six | mple\n", "six") == "script:\n  - : | mple\n"

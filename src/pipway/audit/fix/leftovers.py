@@ -19,13 +19,18 @@ Piece = tuple[int, int, str]  #: from, to, what comes there
 NEAR = 2000  #: characters on each side of a deletion that are looked at
 _ROUNDS = 5  # a key goes, then the key above it
 
+#: a line of which only the keyword is left
 _BARE = re.compile(
     r"(?i)(?:[ \t]|\\\r?\n)*(?:-[ \t]+)?"
     r"(?:ENV|ARG|RUN|Environment[ \t]*=|export|set|setx|declare -x|readonly|setenv|\$env:)?(?:[ \t\r]|\\\r?\n)*"
 )
+#: indentation, dashes, the key, and `|` or `>` of a block; nothing else
 _YAML_KEY = re.compile(r"( *)((?:- +)*)([\w.\"'-]+):[ \t]*([|>][-+]?)?[ \t]*\r?\n")
+_ITEM = re.compile(r"- (?![ ]*[\w-]+:[ \t]*$)|#|[ ]")
+_PIP_LIST = re.compile(r"[ ]*-[ ]+pip:[ \t]*(?:#.*)?$")
 _SHELL_KEYS = frozenset({"run", "script", "bash", "before_script", "after_script", "command", "commands"})
 _INI_KEY = re.compile(r"[ \t]*[\w.-]+[ \t]*[=:][ \t]*\r?\n?")
+#: `name = [` before the place and `]` behind it
 _TOML_OPEN = re.compile(r"(?m)^[ \t]*([\w-]+)[ \t]*=[ \t]*\[\s*\Z")
 _TOML_CLOSE = re.compile(r"\s*,?\s*\][ \t]*(?:#[^\n]*)?(?:\r?\n|\Z)")
 #: lists whose absence says the same as their emptiness; a group of dependencies is another thing
@@ -51,11 +56,29 @@ def swept(path: str, text: str, at: int, gone: str) -> Piece | None:
         found = _empty_list(text, at)
     elif suffix in _JSON:
         found = _last_comma(text, at)
-    if found is None and suffix not in _NO_SHELL:
+    if found is None and _is_shell(pure, suffix, text, at, gone):
         found = segment(text, at, gone) or block(text, at, gone)
         if found is not None and ":" in found[2] and suffix in _NO_BOURNE_SHELL:
             return None
     return found or _bare(text, at, gone)
+
+
+def _is_shell(path: PurePosixPath, suffix: str, text: str, at: int, gone: str) -> bool:
+    """Whether a shell reads what stands there: not what conda hands on to pip, and of JSON only commands."""
+    if suffix in (".yml", ".yaml"):
+        return not _in_pip_list(text, at)
+    if suffix == ".json":  # a string of such a file may be a command; a key with its value is none
+        return "devcontainer" in path.name and '"' not in gone
+    return suffix not in _NO_SHELL
+
+
+def _in_pip_list(text: str, at: int) -> bool:
+    """Whether it is an item of the list `pip:` of an environment.yml."""
+    start, _ = _line(text, at)
+    depth = _depth(text[start:at])
+    above = text[:start].splitlines()
+    key = next((line for line in reversed(above) if line.strip() and not _ITEM.match(line[depth:])), "")
+    return bool(_PIP_LIST.match(key))
 
 
 def window(path: str, text: str, at: int, gone: str) -> Piece | None:

@@ -31,16 +31,26 @@ from pipway.audit.queries.vcs import is_locked, locked_folders, locked_names
 from pipway.findings import Severity
 
 RULE = Rule("PW410", "url-without-hash", "Archive URL without a hash", Severity.HIGH)
+_MOST = 3  # places of one URL
 
 
 def check(project: Project) -> Iterator[Found]:
-    """Every requirement on http, https or ftp without a hash; where a lock beside it has one, only pedants hear."""
+    """Every requirement on http, https or ftp without a hash; where a lock beside it has one, only pedants hear.
+
+    A project that says a URL in its dependencies and again in a tool's sources is told once, with both places.
+    """
     folders, names = locked_folders(project), locked_names(project)
+    said: dict[tuple[str, str, str], list[Required]] = {}
     for each in project.of(Required):
         if not each.url.lower().startswith(("http://", "https://", "ftp://")) or each.hashes:
             continue
         if is_loopback(host(each.url)):
             continue
+        if each.via == "project" and each.name:
+            said.setdefault((each.span.source.path, each.name, each.url), []).append(each)
+        else:
+            said[each.span.source.path, "", str(id(each))] = [each]
+    for each, *others in said.values():
         locked = is_locked(each, folders, names)
         yield Found(
             each.span,
@@ -48,4 +58,5 @@ def check(project: Project) -> Iterator[Found]:
             persona=Persona.PEDANTIC if locked else Persona.REGULAR,
             consequence=f"pip installs whatever {host(each.url) or 'that host'} answers",
             advice="download it once, look at it, and add `#sha256=` and its hash to the URL",
+            related=tuple((other.span, "says the same URL") for other in others[:_MOST]),
         )

@@ -26,7 +26,9 @@ VERSION = 1  #: of what `--format json` writes; grows when a field changes its m
 WIDEST = 400  #: characters of a line that are shown
 _WIDE = 1600  # characters of a line, or of a sentence, that are looked at: hiding takes long in a longer one
 
+#: the password of a URL's login
 _PASSWORD = re.compile(r"//[^/\s:@]*:([^/\s@]+)@")
+#: names of options and variables whose values are secrets
 _SECRET_NAME = re.compile(r"(?i)pass(word|wd|phrase)?$|token$|secret$|api[-_]?key$|(?:^|_)auth$")
 _LONG = 8  #: characters from which a secret is hidden within other words, too
 _LEAST = 4  # characters: what is shorter would hide every other word

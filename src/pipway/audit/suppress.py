@@ -16,6 +16,7 @@ from pipway.audit.base import Edit, Found, Repair
 from pipway.audit.facts import Project, Source, Span
 
 _SIGN = "pipway:"
+#: a sign of any language's comments, then ours; possessive, so that a line of signs takes no time
 _COMMENT = re.compile(
     r"(?im)(?:<?(?<!\#)\#++|(?<!/)//++|(?<!;);++|(?<!-)--++|/\*++|<!--++|%|(?<![^\s@])rem\b)[ \t]*+pipway:[ \t]*+ignore"
     r"(?:\[(?P<rules>[^\]\n]{0,400})\])?(?P<rest>[^\n]{0,2000})"
@@ -24,6 +25,7 @@ _LONGEST = 3000  # characters of a comment
 _CONTINUED = re.compile(r"(?:\\|(?<=\s)`)[ \t\r]*\Z")
 _MOST_LINES = 200  # of a statement
 _UNTIL = re.compile(r"(?<!\S)until=(\S*)")
+#: what ends a comment, or the string of a notebook that it stands in
 _ENDS = re.compile(r"(?:(?<!\#)\#++>|(?<!\*)\*++/|(?<!-)--++>|\\n\",?|\",?)\Z")
 _RULE = re.compile(r"PW\d{3}")
 

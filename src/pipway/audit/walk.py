@@ -31,6 +31,7 @@ DEEPEST = 64  #: folders within folders
 PATIENCE = 10.0  #: seconds for all patterns of all .gitignore files; then none is asked any more
 _RULES = 1 << 18  # bytes of a .gitignore
 
+#: names of what programs write, which may be large
 _WRITTEN = re.compile(
     r"(?i)(?:uv|poetry|pdm|pixi|pipfile)\.lock|pylock(?:\.[^.]+)?\.toml|.*(?:requirement|constraint|lock).*\.txt"
 )

@@ -9,12 +9,17 @@ import re
 
 Piece = tuple[int, int, str]
 
+#: before the place: what sets variables, and sets none any more
 _WORD = re.compile(r"(?:(?<![\w-])(?:export|set|declare -x|readonly|setenv)|\$env:)\Z", re.IGNORECASE)
+#: a line up to its first command, in a Dockerfile, a YAML file or a Makefile
 _STARTS = re.compile(
     r"[ \t]*(?:RUN\b(?:[ \t]+--\S+)*|(?:-[ ]+)?(?:run|script|bash|command):|-|@)?[ \t]*", re.IGNORECASE
 )
+#: before the place: what joins commands or opens a list of them
 _SIGN = re.compile(r"(?:&&|\|\||;|\||[({'\"]|(?<![\w-])(?:then|do|else))\Z")
+#: behind the place: what joins commands or ends them, past continued lines
 _AFTER = re.compile(r"(?:[ \t]|\\\r?\n)*(&&|\|\||;(?!;)|\||[)'\"]|\r?\n|\Z)[ \t]*")
+#: the end of a block, and its beginning: with nothing between them the shell finds an error
 _ENDS = re.compile(r"\s*(?:(?:fi|done|else|elif)(?![\w-])|\})")
 _OPENS = re.compile(r"(?:(?<![\w-])(?:then|do|else)|\)[ \t]*\{)[ \t]*(?:#[^\n]*)?\r?\n\Z")
 _LONGEST = 500  # characters of the line above

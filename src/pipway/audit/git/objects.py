@@ -27,6 +27,7 @@ from pipway.errors import UsageError
 
 DEADLINE = 60.0  #: seconds for one question
 MOST = 64 << 20  #: bytes of an answer
+#: an object's id, SHA-1 or SHA-256, and a line of `cat-file --batch`: id, type, bytes
 _NAME = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _HEAD = re.compile(rb"([0-9a-f]{40,64}) (\w+) (\d{1,12})")
 

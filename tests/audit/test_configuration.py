@@ -9,6 +9,9 @@ import pytest
 from pipway.audit import baseline, configuration
 from pipway.audit.base import Found, Persona
 from pipway.audit.facts import Organisation, Source, Span
+from pipway.audit.rules import rules
+from pipway.audit.run import check, collect
+from pipway.audit.walk import Tree
 from pipway.errors import UsageError
 from pipway.findings import Severity
 
@@ -35,6 +38,14 @@ def test_the_own_file_wins_over_pyproject(tmp_path: Path) -> None:
     assert found.ignores("PW101", "tests/a/pip.conf")
     assert not found.ignores("PW101", "pip.conf")
     assert found.ignores("PW603", "Dockerfile")
+
+
+def test_comments_of_a_stranger_do_not_count(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("-i http://nexus.corp/simple  # pipway: ignore[PW101] mine\n")
+    project, rule = collect(Tree(tmp_path)), {"PW101": rules()["PW101"]}
+    assert check(project, rule).results == ()
+    strict = configuration.understood({"comments": False}, "mine.toml")
+    assert [each.rule.id for each in check(project, rule, configuration=strict).results] == ["PW101"]
 
 
 def test_nothing_said_and_a_broken_project_mean_nothing(tmp_path: Path) -> None:

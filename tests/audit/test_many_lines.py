@@ -54,3 +54,20 @@ def taken(path: Path, text: str) -> float:
     begun = time.process_time()
     check(collect(Tree(path.parent), today=date(2026, 11, 21)), rules())
     return time.process_time() - begun
+
+
+def test_the_time_grows_with_the_files(tmp_path: Path) -> None:
+    """Thousands of files that trust the same host: what trusts what is looked up, not held against each other."""
+    took = []
+    for many in (300, 1200):
+        root = tmp_path / str(many)
+        for number in range(many):
+            (root / str(number)).mkdir(parents=True)
+            text = "-i http://a.corp/s\n--trusted-host a.corp\n"
+            (root / str(number) / "requirements.txt").write_text(text)
+        project = collect(Tree(root))
+        begun = time.process_time()
+        found = check(project, {name: rules()[name] for name in ("PW101", "PW102", "PW103")}).results
+        took.append(time.process_time() - begun)
+        assert len(found) >= many
+    assert took[1] < 8 * took[0] + 0.5

@@ -36,6 +36,7 @@ class Configuration:
     per_file: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))  #: pattern → rules
     fail_on: Severity | None = None
     persona: Persona | None = None
+    comments: bool = True  #: what comments in files say is known counts; not for those of a stranger
     organisation: Organisation = field(default_factory=Organisation)
 
     def ignores(self, rule: str, path: str) -> bool:
@@ -78,7 +79,7 @@ def read(path: Path, *, lenient: bool = False) -> Configuration:
 def understood(said: Any, name: str) -> Configuration:
     """The table's meaning. UsageError names the key that is wrong."""
     table = _table(said, name, "the table")
-    known = {"ignore", "exclude", "per-file-ignores", "fail-on", "persona", *_LISTS}
+    known = {"ignore", "exclude", "per-file-ignores", "fail-on", "persona", "comments", *_LISTS}
     for key in table:
         if key not in known:
             raise _wrong(name, key, f"it is none of {', '.join(sorted(known))}")
@@ -93,6 +94,7 @@ def understood(said: Any, name: str) -> Configuration:
         ),
         fail_on=severity(table["fail-on"], f"fail-on in {name}") if "fail-on" in table else None,
         persona=_persona(table["persona"], name) if "persona" in table else None,
+        comments=_yes_or_no(table.get("comments", True), name, "comments"),
         organisation=Organisation(
             **{
                 key: frozenset(_normal(key, word) for word in _words(table[key], name, key))
@@ -117,6 +119,12 @@ def _persona(text: object, name: str) -> Persona:
         return Persona(str(text))
     except ValueError:
         raise _wrong(name, "persona", f"it is none of {', '.join(Persona)}") from None
+
+
+def _yes_or_no(value: object, name: str, key: str) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(name, key, "it is neither true nor false")
+    return value
 
 
 def _normal(key: str, word: str) -> str:

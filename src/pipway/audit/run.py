@@ -161,7 +161,7 @@ def check(
         if said.ignores(result.rule.id, result.source.path):
             continue
         found.setdefault(_order(result), result)
-    comments = suppressions(project)
+    comments = suppressions(project) if said.comments else []
     ordered = [found[key] for key in sorted(found)]
     taken = covering(comments, ((result.rule.id, result.found) for result in ordered), project.today)
     used = {id(comment) for each in taken for comment in each}

@@ -19,12 +19,29 @@ _FEW = 3  # places that a finding names
 _MANY = 2000  # installations that one setting is held against
 
 
+class _Places:
+    """Facts that thousands of files may ask for: none looks through those of all others."""
+
+    def __init__(self, facts: Iterable[Option | Index]) -> None:
+        """In their order, and by file."""
+        self.every = list(facts)
+        self.of: dict[str, list[Option | Index]] = {}
+        for each in self.every:
+            self.of.setdefault(each.span.source.path, []).append(each)
+
+    def near(self, path: str) -> tuple[Option | Index, ...]:
+        """Some of them, those of this file first."""
+        others = islice((each for each in self.every if each.span.source.path != path), _FEW)
+        return (*self.of.get(path, ())[:_FEW], *others)[:_FEW]
+
+
 @dataclass
 class Trust:
     """What of a project trusts, and is trusted."""
 
     project: Project = field(repr=False)
     _known: dict[tuple[object, ...], tuple[Option | Index, ...]] = field(default_factory=dict, repr=False)
+    _listed: dict[tuple[object, ...], _Places] = field(default_factory=dict, repr=False)
     _useless: dict[str, bool] = field(default_factory=dict, repr=False)
 
     def opened_by(self, index: Index) -> tuple[Option, ...]:
@@ -32,11 +49,14 @@ class Trust:
         name, path = host(index.url), index.span.source.path
         asking = self._asking(index)
         known = self._loose if asking else self._options
-        key = ("option", index.tool, name, port(index.url), path, not asking)
-        if key not in self._known:
-            every = [*known.get((index.tool, name), ()), *known.get((index.tool, "*"), ())]
-            self._known[key] = _first((each for each in every if covers(each.value, index.url)), path)
-        found: tuple[Option, ...] = self._known[key]  # type: ignore[assignment]
+        near: list[Option | Index] = []
+        for host_ in (name, "*"):
+            key = ("option", index.tool, host_, port(index.url), not asking)
+            if key not in self._listed:
+                every = known.get((index.tool, host_), ())
+                self._listed[key] = _Places(each for each in every if covers(each.value, index.url))
+            near += self._listed[key].near(path)
+        found: tuple[Option, ...] = _first(near, path)  # type: ignore[assignment]
         if not asking:
             return found
         said = dict.fromkeys(one for each in asking[:_MANY] for one in each.sayings)
@@ -49,11 +69,11 @@ class Trust:
         name, path = named(option.value), option.span.source.path
         is_loose = self._view.is_loose(option)
         known = self._indexes if is_loose else self._unasked
-        key = ("index", option.tool, option.value, path, is_loose)
-        if key not in self._known:
+        key = ("index", option.tool, option.value, is_loose)
+        if key not in self._listed:
             every = known.get((option.tool, "" if name == "*" else name), ())
-            self._known[key] = _first((each for each in every if covers(option.value, each.url)), path)
-        found: tuple[Index, ...] = self._known[key]  # type: ignore[assignment]
+            self._listed[key] = _Places(each for each in every if covers(option.value, each.url))
+        found: tuple[Index, ...] = self._listed[key].near(path)  # type: ignore[assignment]
         if is_loose:
             return found
         holds: tuple[object, ...] = ("held", option.value, *saying(option))

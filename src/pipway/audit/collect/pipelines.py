@@ -22,11 +22,11 @@ KIND = "pipelines"
 WHERE = Where.CI
 _NAME = re.compile(
     r"\.travis\.ya?ml|bitbucket-pipelines\.ya?ml|\.?buildkite[\w.-]*\.ya?ml|\.drone\.ya?ml|\.woodpecker\.ya?ml"
-    r"|\.cirrus\.ya?ml|\.?appveyor\.ya?ml"
+    r"|\.?readthedocs\.ya?ml|\.cirrus\.ya?ml|\.?appveyor\.ya?ml"
 )
 _FOLDERS = frozenset({".buildkite", ".woodpecker"})
 _SCRIPT = re.compile(
-    r"(?:before_|after_)?(?:script|install|deploy|success|failure)|(?:\w+_)?script|commands?|after-script"
+    r"(?:before_|after_)?(?:script|install|deploy|success|failure)|(?:\w+_)?script|commands?|after-script|(?:pre|post)_\w+"
 )
 _VARIABLES = ("env", "environment", "variables")
 

@@ -5,11 +5,15 @@ The collectors of uv, Poetry, PDM, pipenv, hatch and pixi use it, so that the sa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from pipway.audit.collect.requirement_lines import required
 from pipway.audit.collect.toml_nodes import Node
 from pipway.audit.facts import Index, Option, Required, Span
+
+_EDITABLE = re.compile(r"-e[ \t]+|--editable[ \t=]+")
 
 _PLACES = ("url", "path", "index", "index-url")  # what a table says in the place of an address
 _MOST = 20_000  # facts of one value
@@ -81,7 +85,10 @@ def requirements(node: Node | None, group: str, *, via: str = "project") -> Iter
         return
     for each in node.each():
         if each.kind == "string" and each.text.strip():
-            yield required(each.span, each.text, group=group, via=via)
+            editable = _EDITABLE.match(each.text)  # as PDM writes those for development
+            skipped = editable.end() if editable is not None and each.span.text == each.text else 0
+            span = replace(each.span, start=each.span.start + skipped)
+            yield required(span, each.text[skipped:], group=group, via=via, editable=editable is not None)
 
 
 def of_table(name: str, node: Node, group: str, bindings: Mapping[str, str]) -> Iterator[Required]:

@@ -37,6 +37,7 @@ from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
 from pipway.audit.facts import Index, Project, Required
 from pipway.audit.queries.hosts import host, is_private, is_public
 from pipway.audit.queries.indexes import together
+from pipway.audit.queries.logins import holds_secret
 from pipway.findings import Severity
 
 RULE = Rule(
@@ -55,7 +56,7 @@ def check(project: Project) -> Iterator[Found]:
     sources = [index for index in project.of(Index) if index.tool == "poetry" and index.role != "upload"]
     for index in sources:
         name = host(index.url)
-        if index.role not in _BEHIND or not is_private(name, project.organisation):
+        if index.role not in _BEHIND or not (is_private(name, project.organisation) or holds_secret(index.url)):
             continue
         firsts = [each for each in sources if each.role in ("primary", "default") and together(each, index)]
         if firsts and not any(each.name.lower() == "pypi" or is_public(host(each.url)) for each in firsts):

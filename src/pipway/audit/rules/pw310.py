@@ -35,13 +35,19 @@ RULE = Rule("PW310", "pypirc-password", "Password in clear text in a .pypirc", S
 
 
 def check(project: Project) -> Iterator[Found]:
-    """Every password of a .pypirc that is written there."""
+    """Every password of a .pypirc that is written there; of a pdm.toml where the repository has it."""
     for option in project.of(Option):
-        known = option.tool == "twine" and option.name in ("password", "token") and option.span.source.kind == ".pypirc"
+        source = option.span.source
+        known = option.tool == "twine" and option.name in ("password", "token") and source.kind == ".pypirc"
+        known = known or (option.tool == "pdm" and option.name == "password" and source.tracked)
         if known and not is_filled_in(option.value):
             yield Found(
                 option.value_span or option.span,
                 f"[{option.section}] holds a password in clear text",
-                consequence="whoever reads the file can publish in your name",
+                consequence=f"whoever reads the file can {'publish' if _publishes(option) else 'install'} in your name",
                 advice="use Trusted Publishing, or keep it with `keyring set URL USER`; revoke this one",
             )
+
+
+def _publishes(option: Option) -> bool:
+    return option.tool == "twine" or option.section.startswith("repository")

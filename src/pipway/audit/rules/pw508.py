@@ -27,6 +27,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Rule
 from pipway.audit.facts import Command, Option, Project, Required, Where
+from pipway.audit.queries.containers import KINDS
 from pipway.audit.queries.vcs import is_vcs
 from pipway.findings import Severity
 
@@ -54,4 +55,7 @@ def check(project: Project) -> Iterator[Found]:
 
 
 def _final(command: Command | None) -> bool:
-    return command is not None and command.where is Where.IMAGE and command.final
+    """Whether it is in a layer: what compose, a manifest or a devcontainer runs comes later."""
+    if command is None or command.where is not Where.IMAGE or not command.final:
+        return False
+    return command.span.source.kind not in KINDS - {"dockerfile"}

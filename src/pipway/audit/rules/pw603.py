@@ -26,6 +26,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Command, Option, Project, Where
+from pipway.audit.queries.containers import KINDS
 from pipway.audit.queries.installs import added, installs, is_open, says, setting, told
 from pipway.findings import Severity
 
@@ -33,7 +34,8 @@ RULE = Rule("PW603", "cache-in-image", "Cache left in an image", Severity.INFO, 
 
 
 def check(project: Project) -> Iterator[Found]:
-    """pip's installs of final stages; a cache that is removed in the same file is none."""
+    """pip's installs of final stages; a cache that is removed in the same file is none. What a container runs later is
+    in no layer: commands of compose, of manifests and of a devcontainer."""
     options, said = told(project), setting(project, "PIP_NO_CACHE_DIR")
     emptied = {command.span.source.path for command in project.of(Command) if _empties(command)}
     kept_out = {
@@ -44,6 +46,8 @@ def check(project: Project) -> Iterator[Found]:
     for command in installs(project):
         path = command.span.source.path
         if command.tool != "pip" or command.where is not Where.IMAGE or not command.final or is_open(command):
+            continue
+        if command.span.source.kind in KINDS - {"dockerfile"}:
             continue
         if says(command, options, "no-cache-dir") or path in said:
             continue

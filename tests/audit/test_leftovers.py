@@ -183,4 +183,4 @@ def test_what_conda_hands_on_to_pip_is_no_shell() -> None:
     """There, no sign joins commands, and nothing has to stand where a command stood."""
     text = "dependencies:\n  - pip:\n    - six | mple\n    - flask\n"
     assert without("environment.yml", text, "six") == "dependencies:\n  - pip:\n    - | mple\n    - flask\n"
-    assert without("ci.yml", "script:\n  - six | mple\n", "six") == "script:\n  - : | mple\n"
+    assert without("ci.yml", "script:\n  - six | mple\n", "six") == "script:\n  - :| mple\n"

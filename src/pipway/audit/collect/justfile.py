@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, shell
+from pipway.audit.collect.scripts import SHEBANG
 from pipway.audit.collect.shell import Scene
 from pipway.audit.collect.text import Text
 from pipway.audit.collect.words import Value
@@ -14,10 +15,12 @@ from pipway.audit.facts import Fact, Source, Variable
 from pipway.audit.walk import Tree
 
 KIND = "justfile"
+#: `name := "value"`, alone or with a comment
 _SET = re.compile(
     r"^(export[ \t]+)?([A-Za-z_][\w-]*)[ \t]*:=[ \t]*(?:\"([^\"\\\n]*)\"|'([^'\n]*)')[ \t]*(?:#[^\n]*)?\r?$",
     re.MULTILINE,
 )
+#: a recipe's head, and the indented lines below it
 _RECIPE = re.compile(
     r"^@?[A-Za-z_](?:[^\n:=\"']|=|\"[^\"\n]*\"|'[^'\n]*')*:(?!=)[^\n]*\n((?:[ \t]+[^\n]*(?:\n|\Z)|[ \t]*\r?\n)+)",
     re.MULTILINE,
@@ -25,7 +28,6 @@ _RECIPE = re.compile(
 _LINE = re.compile(r"[ \t]+(?:[^\\\n]|\\(?:\r?\n|.))*", re.DOTALL)
 _PREFIX = re.compile(r"[ \t]*[@-]*[ \t]*")
 _TEMPLATE = re.compile(r"\{\{\s*([A-Za-z_][\w-]*)\s*\}\}|\{\{[^{}]*\}\}")
-_SHELL = re.compile(r"\s*#!\s*\S*/(?:env\s+(?:-S\s+)?)?(?:ba|da|z|k|a)?sh\b")
 
 
 def matches(path: PurePosixPath, head: str) -> bool:
@@ -51,8 +53,9 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
 def _recipe(source: Source, start: int, end: int, known: dict[str, Value | None]) -> Iterator[Fact]:
     """Each line by itself, or the whole when it begins with `#!`."""
     scene = Scene(source.where, step=f"recipe at {start}")
-    if source.text[start:end].lstrip().startswith("#!"):
-        if _SHELL.match(source.text, start, end):
+    body = source.text[start:end].lstrip()
+    if body.startswith("#!"):
+        if SHEBANG.match(body):
             yield from commands.facts(shell.read(Text.piece(source, start, end), scene, known, _TEMPLATE))
         return
     for line in _LINE.finditer(source.text, start, end):

@@ -15,7 +15,8 @@ from pipway.audit.walk import Tree
 KIND = "script"
 _SUFFIXES = frozenset({".sh", ".bash", ".zsh", ".ksh", ".bats"})
 _NAMES = frozenset({".envrc", ".bashrc", ".bash_profile", ".profile", ".zshrc", ".zprofile", ".zshenv", "PKGBUILD"})
-_SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+(?:-S\s+)?)?(?:ba|da|z|k|a)?sh\b")
+#: the first line of a script for a shell
+SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+(?:-S\s+)?)?(?:ba|da|z|k|a)?sh\b")
 #: without any of these words a script has nothing to tell; most scripts of a large tree have none
 _WORTH = re.compile(
     r"(?i)pip|\buvx?\b|\bUV_|poetry|pdm|conda|mamba|twine|hatch|flit|easy_install|setup\.py|curl|wget|SSL|_PROXY|CA_BUNDLE|"
@@ -25,7 +26,7 @@ _WORTH = re.compile(
 
 def matches(path: PurePosixPath, head: str) -> bool:
     """By name, or by its first line."""
-    return path.suffix in _SUFFIXES or path.name in _NAMES or bool(_SHEBANG.match(head))
+    return path.suffix in _SUFFIXES or path.name in _NAMES or bool(SHEBANG.match(head))
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -16,6 +16,7 @@ from pipway.audit.effective.config_files import WHOLE, ConfigFiles, Saying, Sile
 from pipway.audit.effective.requirement_files import RequirementFiles
 from pipway.audit.effective.scopes import Scopes
 from pipway.audit.facts import Command, Index, Note, Option, Project, Span, Variable, Where
+from pipway.audit.queries.installs import is_on
 
 MOST = 20_000  #: commands that are looked at
 _KEPT = "_effective_view"
@@ -29,7 +30,6 @@ _VARIABLES = (
 _CONTAINED = frozenset(
     {"dockerfile", "github-workflow", "gitlab-ci", "azure-pipelines", "circleci", "jenkins", "tox", "nox"}
 )
-_OFF = frozenset({"", "0", "false", "no", "off", "f", "n"})
 
 
 @dataclass
@@ -205,7 +205,7 @@ class View:
             ]
         )
         off = [option.span for option in options if option.name == "no-index"]
-        off += [each.span for each in said if each.name == "PIP_NO_INDEX" and each.value.lower() not in _OFF]
+        off += [each.span for each in said if each.name == "PIP_NO_INDEX" and is_on(each.value)]
         if off:
             found.without(off[0])
         return found

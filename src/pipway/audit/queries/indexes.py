@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from pipway.audit.base import Edit
-from pipway.audit.facts import Command, Index, Option, Organisation, Span
+from pipway.audit.facts import Command, Index, Option, Organisation, Project, Span
 from pipway.audit.fix.edits import removal
 from pipway.audit.queries.hosts import host, is_private, port
 from pipway.clients.layers import default_index
@@ -19,6 +19,14 @@ from pipway.clients.layers import default_index
 _TEST = re.compile(r"(?:test\.pypi|testpypi|test-pypi)\.")
 #: Wheels of one vendor for one kind of hardware, beside everything else on PyPI.
 _PARTIAL = re.compile(r"/whl(?:/|$)")
+
+
+def unread_tables(project: Project) -> frozenset[str]:
+    """Paths of pyproject.toml of which uv leaves out [tool.uv], because a uv.toml is in the same folder."""
+    folders = (
+        source.path.removesuffix("uv.toml") for source in project.sources if source.path.split("/")[-1] == "uv.toml"
+    )
+    return frozenset(f"{folder}pyproject.toml" for folder in folders)
 
 
 def is_test(url: str, organisation: Organisation) -> bool:

@@ -28,7 +28,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Option, Project
-from pipway.audit.queries.indexes import cut
+from pipway.audit.queries.indexes import cut, unread_tables
 from pipway.findings import Severity
 
 RULE = Rule(
@@ -42,11 +42,22 @@ RULE = Rule(
 
 def check(project: Project) -> Iterator[Found]:
     """Every such option, of uv and of pixi, which hands it to uv."""
+    unread = unread_tables(project)
     for option in project.of(Option):
         value = option.value.strip().lower()
         if option.name != "index-strategy" or not value.startswith("unsafe-"):
             continue
         edits = cut(option.span, option.command)
+        if option.tool == "uv" and option.span.source.path in unread:
+            yield Found(
+                option.span,
+                "the index strategy is unsafe, where uv does not read it",
+                Severity.LOW,
+                consequence="uv reads the uv.toml beside it and nothing of [tool.uv]; this holds when that file goes",
+                advice="leave it out",
+                repair=Repair("leave it out", edits) if edits else None,
+            )
+            continue
         yield Found(
             option.span,
             f"the index strategy is {value}" if value.isascii() and len(value) < 40 else "the index strategy is unsafe",

@@ -36,9 +36,10 @@ from collections.abc import Iterator
 from pipway.audit.base import Confidence, Edit, Found, Persona, Repair, Rule
 from pipway.audit.facts import Index, Option, Project, Required
 from pipway.audit.queries.hosts import host, is_loopback, is_private
-from pipway.audit.queries.indexes import added, is_partial
+from pipway.audit.queries.indexes import added, is_partial, unread_tables
 from pipway.findings import Severity
 
+_MOST = 3  # places of one kind
 RULE = Rule(
     "PW203",
     "uv-index-not-explicit",
@@ -50,27 +51,39 @@ RULE = Rule(
 
 def check(project: Project) -> Iterator[Found]:
     """Tables of uv. A private index that is asked first is a matter of taste, so pedantic."""
-    unsafe = {
-        option.span.source.path
+    strategies = [
+        option
         for option in project.of(Option)
         if option.name == "index-strategy" and option.value.strip().lower().startswith("unsafe-")
-    }
+    ]
+    unsafe = {option.span.source.path for option in strategies}
+    stronger = [option for option in strategies if option.tool == "uv" and option.via in ("command", "variable")][
+        :_MOST
+    ]
+    unread = unread_tables(project)
     for index in project.of(Index):
         if index.tool != "uv" or index.role != "extra" or "url" not in index.traits or is_loopback(host(index.url)):
             continue
         partial = is_partial(index.url, project.organisation)
-        sure = partial or index.span.source.path in unsafe
+        path = index.span.source.path
+        if path in unread:
+            continue
+        above = stronger if path not in unsafe else []
+        sure = partial or path in unsafe or bool(above)
         if not sure and not is_private(host(index.url), project.organisation):
             continue
         bound = [each for each in project.of(Required) if each.index and each.index == index.name]
         yield Found(
             index.trait_spans["url"],
             f"uv asks {host(index.url) or 'this index'} for every project",
-            confidence=Confidence.HIGH if sure else Confidence.LOW,
+            confidence=Confidence.HIGH if sure and not above else Confidence.MEDIUM if sure else Confidence.LOW,
             persona=Persona.REGULAR if sure else Persona.PEDANTIC,
             consequence="a project that somebody uploads there is installed in the place of PyPI's",
             advice="write explicit = true, and name its projects in [tool.uv.sources]",
-            related=tuple((each.span, "is taken from it") for each in bound[:3]),
+            related=(
+                *((each.span, "is taken from it") for each in bound[:_MOST]),
+                *((each.span, "takes the best version of all indexes") for each in above),
+            ),
             repair=_repair(index) if bound else None,
         )
 

@@ -11,14 +11,15 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.audit.casefile import Case, lay, read
 
 from pipway.audit.base import Persona
-from pipway.audit.rules import rules
+from pipway.audit.facts import Project
+from pipway.audit.rules import Explained, rules
 from pipway.audit.run import Result, check
 from pipway.findings import Severity
 
@@ -102,9 +103,15 @@ def score(paths: list[Path]) -> Score:
     for path in paths:
         case = read(path)
         with tempfile.TemporaryDirectory() as folder:
-            results = check(lay(case, Path(folder)), all_rules, persona=Persona.PEDANTIC).results
-        total.add(path.stem, case, list(results))
+            total.add(path.stem, case, _results(lay(case, Path(folder)), all_rules))
     return total
+
+
+def _results(project: Project, all_rules: Mapping[str, Explained]) -> list[Result]:
+    """As bad as everybody sees them, and what pedants see besides: some rules are stricter with them."""
+    regular = list(check(project, all_rules, persona=Persona.REGULAR).results)
+    strict = check(project, all_rules, persona=Persona.PEDANTIC).results
+    return regular + [result for result in strict if result.found.persona is Persona.PEDANTIC]
 
 
 def families(total: Score) -> Iterator[str]:

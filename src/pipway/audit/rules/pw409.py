@@ -48,7 +48,7 @@ def check(project: Project) -> Iterator[Found]:
             continue
         yield Found(
             each.span,
-            f"{each.name or 'a requirement'} is at {said or 'whatever the repository has'}, which can move",
+            f"{each.name or 'a requirement'} is taken from {said or 'whatever the repository has'}, which can move",
             persona=Persona.PEDANTIC if is_locked(each, folders, names) else Persona.REGULAR,
             consequence="whoever can push to that repository decides what is installed",
             advice="write the whole commit behind the @: `git ls-remote` says which one it is now",

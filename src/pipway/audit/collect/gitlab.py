@@ -39,7 +39,8 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
         for name, _, job in yaml.pairs(root):
             if name in _NO_JOBS or not isinstance(job, MappingNode):
                 continue
-            yield Scope("job", yaml.span(source, job, job), name)
+            bases = [yaml.plain(each) for each in yaml.items(yaml.child(job, "extends"))]
+            yield Scope("job", yaml.span(source, job, job), name, bases[-1] if bases else "")
             below = dict(known)
             yield from yaml.of_variables(source, yaml.child(job, "variables"), "variables", "job", below)
             yield from _scripts(source, job, name, below, seen)

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +15,8 @@ import yaml
 from tests.audit.casefile import read
 from tests.e2e.lab import neutral_environment
 
-from pipway.audit.collect import HEAD, HEADED, collectors
+from pipway.audit.collect import HEAD, collector, collectors
+from pipway.audit.collect.files import HEADED, modules, suffix
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / ".pre-commit-hooks.yaml"
@@ -36,7 +37,7 @@ def named() -> Iterable[tuple[str, str]]:
     """Every file of every case, and its beginning."""
     for path in CASES:
         for name, text in read(path).files.items():
-            yield name, text[:HEAD] if PurePosixPath(name).suffix.lower() in HEADED else ""
+            yield name, text[:HEAD] if suffix(name) in HEADED else ""
 
 
 def test_every_file_that_a_collector_reads_calls_the_hook() -> None:
@@ -44,9 +45,8 @@ def test_every_file_that_a_collector_reads_calls_the_hook() -> None:
     files = re.compile(hook()["files"])
     reading: dict[str, set[str]] = {collector.KIND: set() for collector in collectors()}
     for name, head in named():
-        for collector in collectors():
-            if collector.matches(PurePosixPath(name), head):
-                reading[collector.KIND].add(name)
+        for module in modules(name, head):
+            reading[collector(module).KIND].add(name)
     assert {kind for kind, names in reading.items() if not names} <= {"direct-url"}, "no case has such a file"
     missed = {name for names in reading.values() for name in names if not files.search(name)}
     assert {name for name in missed if not ELSEWHERE.search(name)} == set()
@@ -55,7 +55,7 @@ def test_every_file_that_a_collector_reads_calls_the_hook() -> None:
 @pytest.mark.parametrize("name", ["src/shop/app.py", "README.md", "docs/logo.png", "web/package.json", "a/setup.pyc"])
 def test_other_files_do_not(name: str) -> None:
     assert not re.search(hook()["files"], name)
-    assert not any(collector.matches(PurePosixPath(name), "") for collector in collectors())
+    assert not modules(name, "")
 
 
 def git(folder: Path, *words: str) -> str:

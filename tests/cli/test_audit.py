@@ -74,7 +74,7 @@ def test_a_rule_that_fails_is_an_internal_error(here: Path, monkeypatch: pytest.
         raise ZeroDivisionError("secret-word")
 
     broken = Explained(Rule("PW999", "broken-rule", "Broken", Severity.LOW), check, "")  # type: ignore[arg-type]
-    monkeypatch.setattr(rules, "rules", lambda: {"PW999": broken})
+    monkeypatch.setattr(rules, "rules", lambda **_: {"PW999": broken})
     (here / "requirements.txt").write_text(HTTP)
     with pytest.raises(Failed, match="PW999") as raised:
         run(code=3)

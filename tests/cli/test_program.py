@@ -63,6 +63,15 @@ def test_an_audit_loads_nothing_that_takes_longer_than_it(tmp_path: Path) -> Non
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stderr.split())
     assert "pipway.audit.rules.pw101" in loaded
     assert loaded & {"pydantic", "ruamel.yaml", "cryptography", "rich", "structlog", "asyncio", "starlette"} == set()
+    assert loaded & {"packaging", "msgspec", "yaml", "ssl"} == set()
+    unasked = (
+        "pipway.audit.online",
+        "pipway.audit.rules.online.",
+        "pipway.audit.collect.shell",
+        "pipway.audit.formats.",
+    )
+    ours = {name for name in loaded if name.startswith(unasked) and not name.endswith((".text", ".answers"))}
+    assert ours <= {"pipway.audit.online"}
 
 
 @pytest.mark.slow

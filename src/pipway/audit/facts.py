@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from pipway.audit.online.answers import Answers
 from pipway.findings import Place
+
+if TYPE_CHECKING:
+    from pipway.audit.online.answers import Answers
 
 
 class Where(StrEnum):

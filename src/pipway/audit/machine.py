@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from pipway.audit.collect import collectors
+from pipway.audit.collect import readers
 from pipway.audit.collect.variable_options import of_variable
 from pipway.audit.facts import Fact, Note, Project, Source, Span, Variable, Where
 from pipway.audit.run import collected
@@ -42,14 +42,12 @@ def collect(surroundings: Surroundings, skipped: list[str] | None = None) -> Pro
         if found is None:
             unread.append(f"{path}: {Tree(path.parent, follow=True).why_not(path.name)}")
             continue
-        pure = PurePosixPath(path.as_posix())
-        for collector in collectors():
-            if collector.matches(pure, ""):
-                source = Source(pure.as_posix(), found[0], collector.KIND, Where.MACHINE, mode=found[1])
-                sources.append(source)
-                facts += collected(collector, source, Tree(path.parent, skipped=unread))
-                if path in astray:
-                    facts.append(Note("never-read", Span(source, 0, 0), path.name))
+        for collector in readers(path.as_posix(), str):
+            source = Source(path.as_posix(), found[0], collector.KIND, Where.MACHINE, mode=found[1])
+            sources.append(source)
+            facts += collected(collector, source, Tree(path.parent, skipped=unread))
+            if path in astray:
+                facts.append(Note("never-read", Span(source, 0, 0), path.name))
     for name, value in sorted(surroundings.environ.items()):
         if _OURS.fullmatch(name) and len(value) <= _LONGEST:
             source = Source(name, value, "environment", Where.MACHINE)

@@ -10,12 +10,10 @@ import itertools
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property, partial
-from pathlib import PurePosixPath
-from typing import Self
+from functools import partial
 
 from pipway.audit.base import Found, Persona, Rule
-from pipway.audit.collect import Collector, readers, requirements
+from pipway.audit.collect import Collector, collector, readers
 from pipway.audit.configuration import Configuration
 from pipway.audit.effective.paths import meant
 from pipway.audit.facts import Fact, Note, Option, Project, Source, Where
@@ -67,14 +65,15 @@ def collect(
         if said.exclude and excluded.match_file(path):
             continue
         known.add(path)
-        for collector in readers(_Path(path), partial(tree.head, path)):
-            source = tree.read(path, collector.KIND, getattr(collector, "WHERE", Where.REPOSITORY))
+        for reader in readers(path, partial(tree.head, path)):
+            source = tree.read(path, reader.KIND, getattr(reader, "WHERE", Where.REPOSITORY))
             if source is None:
                 tree.skipped.append(f"{path}: {tree.why_not(path)}")
                 break
             sources.append(source)
-            facts += collected(collector, source, tree)
+            facts += collected(reader, source, tree)
     for path in _named(facts, known - {source.path for source in sources}):
+        requirements = collector("requirements")
         named = tree.read(path, requirements.KIND)
         if named is not None:
             sources.append(named)
@@ -104,22 +103,6 @@ def _once(facts: Sequence[Fact]) -> Iterable[Fact]:
                 continue
             seen.add(key)
         yield fact
-
-
-class _Path(PurePosixPath):
-    """Each of the collectors asks a path for these."""
-
-    @cached_property
-    def name(self) -> str:
-        return super().name
-
-    @cached_property
-    def suffix(self) -> str:
-        return super().suffix
-
-    @cached_property
-    def parent(self) -> Self:
-        return super().parent
 
 
 def collected(collector: Collector, source: Source, tree: Tree) -> Iterable[Fact]:

@@ -264,14 +264,14 @@ def _collected(
 
 
 def _rules(wanted: Wanted) -> dict[str, Explained]:
-    from pipway.audit.rules import rules
+    from pipway.audit.rules import names, rules
 
-    every = rules()
     for name in (*wanted.ignore, *wanted.only):
-        if name.upper() not in every:
+        if name.upper() not in names():
             raise UsageError("unknown-rule", f"there is no rule {name}", fix="pipway audit --explain all lists them")
     only, ignored = {name.upper() for name in wanted.only}, {name.upper() for name in wanted.ignore}
-    return {name: each for name, each in every.items() if name not in ignored and (not only or name in only)}
+    every = rules(answered=wanted.online).items()
+    return {name: each for name, each in every if name not in ignored and (not only or name in only)}
 
 
 def _looked(

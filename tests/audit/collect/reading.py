@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 from types import ModuleType
 from typing import TypeVar, cast
 
 from hypothesis import strategies as st
 
 from pipway.audit.collect import commands, shell
+from pipway.audit.collect.files import modules
 from pipway.audit.collect.text import Text
 from pipway.audit.facts import Command, Copied, Fact, Index, Note, Option, Required, Source, Variable
 from pipway.audit.walk import Tree
@@ -24,7 +24,7 @@ def script(text: str) -> list[Fact]:
 
 def collected(module: ModuleType, text: str, path: str) -> list[Fact]:
     """The facts that a collector finds in a file that it takes for its own."""
-    assert module.matches(PurePosixPath(path), "")
+    assert module.__name__.rpartition(".")[2] in modules(path, "")
     return held(module.collect(Source(path, text, module.KIND), cast(Tree, None)))
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.audit.collect.reading import collected, of, options
 
 from pipway.audit.collect import conda
+from pipway.audit.collect.files import modules
 from pipway.audit.facts import Index, Note, Required
 
 ENVIRONMENT = """name: x
@@ -53,8 +52,8 @@ def test_broken_files_are_a_note_or_nothing(text: str) -> None:
 
 
 def test_names() -> None:
-    assert conda.matches(PurePosixPath("envs/environment-dev.yaml"), "name: x\ndependencies:\n")
-    assert not conda.matches(PurePosixPath("compose.yml"), "")
+    assert "conda" in modules("envs/environment-dev.yaml", "name: x\ndependencies:\n")
+    assert "conda" not in modules("compose.yml", "")
     assert collected(conda, "apiVersion: v1\n", "environment.yml") == []
 
 

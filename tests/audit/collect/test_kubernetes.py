@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import cast
 
 from tests.audit.collect.reading import held, of
 
 from pipway.audit.collect import kubernetes
+from pipway.audit.collect.files import modules
 from pipway.audit.facts import Source, Variable
 from pipway.audit.walk import Tree
 
@@ -29,6 +29,6 @@ def test_a_template_says_nothing() -> None:
 
 
 def test_which_files() -> None:
-    assert kubernetes.matches(PurePosixPath("k/pod.yaml"), POD)
-    assert not kubernetes.matches(PurePosixPath("k/pod.yaml"), "kind: x\napiVersion: v1")
-    assert not kubernetes.matches(PurePosixPath("k/pod.py"), POD)
+    assert "kubernetes" in modules("k/pod.yaml", POD)
+    assert "kubernetes" not in modules("k/pod.yaml", "kind: x\napiVersion: v1")
+    assert "kubernetes" not in modules("k/pod.py", POD)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from tests.audit.collect.reading import held, of, options
 
 from pipway.audit.collect import requirements
+from pipway.audit.collect.files import modules
 from pipway.audit.facts import Fact, Index, Locked, Note, Option, Required, Source, Where
 
 SHA = "5" * 64
@@ -145,15 +145,15 @@ def test_a_chain_of_includes_ends() -> None:
     ],
 )
 def test_names(path: str, expected: bool) -> None:
-    assert requirements.matches(PurePosixPath(path), "") is expected
+    assert ("requirements" in modules(path, "")) is expected
 
 
 def test_a_text_that_begins_with_hashes_is_one() -> None:
     hashed = "# pip-compile\nflask==3.0 \\\n    --hash=sha256:58cd\n"
-    assert requirements.matches(PurePosixPath("tools.txt"), hashed)
-    assert requirements.matches(PurePosixPath("requirements.lock"), "")
-    assert not requirements.matches(PurePosixPath("notes.txt"), "write flask==3.0, then --hash=sha256:58cd\n")
-    assert not requirements.matches(PurePosixPath("poetry.lock"), hashed)
+    assert "requirements" in modules("tools.txt", hashed)
+    assert "requirements" in modules("requirements.lock", "")
+    assert "requirements" not in modules("notes.txt", "write flask==3.0, then --hash=sha256:58cd\n")
+    assert "requirements" not in modules("poetry.lock", hashed)
 
 
 @given(st.text(alphabet=st.sampled_from(list("ab-r =\\\n\"'#@:/.;$ {}[]\t\r\ufeff"))))

@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
-from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
 from pipway.audit import formats
 from pipway.audit.base import Found, Persona
-from pipway.audit.collect import Collector
+from pipway.audit.collect import HEAD, Collector, readers
 from pipway.audit.facts import Command, Fact, Index, Locked, Note, Option, Project, Required, Source, Span, Variable
 from pipway.audit.fix.rounds import finished
 from pipway.audit.report import Report, entries
@@ -121,4 +120,4 @@ def unread(facts: Iterable[Fact]) -> set[str]:
 
 def matches(collector: Collector, path: str, raw: bytes) -> bool:
     """Whether a collector takes the file, as the audit asks."""
-    return collector.matches(PurePosixPath(path), raw[:1024].decode("utf-8-sig", "replace"))
+    return collector in readers(path, lambda: raw[:HEAD].decode("utf-8-sig", "replace"))

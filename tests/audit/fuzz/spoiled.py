@@ -6,11 +6,12 @@ A change is four numbers, so that hypothesis can make them small and a long run 
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tests.audit.casefile import Case, read
 
 from pipway.audit.collect import Collector, collectors
+from pipway.audit.collect.files import modules
 
 HERE = Path(__file__).parent
 Change = tuple[int, int, int, int]  #: what, from where, how much, which piece
@@ -53,7 +54,7 @@ def _cases() -> list[Case]:
 
 
 def _matches(collector: Collector, name: str, text: str) -> bool:
-    return collector.matches(PurePosixPath(name), text[:1024])
+    return module(collector) in modules(name, text[:1024])
 
 
 def module(collector: Collector) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
@@ -20,24 +19,8 @@ WHERE = Where.CI
 _TEMPLATE = re.compile(r"\$\(([A-Za-z_][\w.]*)\)|\$\{\{[^{}]*\}\}|\$\[[^\[\]]*\]")
 #: a line that a script prints, and the agent heeds
 _PRINTED = re.compile(r"##vso\[task\.setvariable variable=([A-Za-z_][\w.]{0,200})(?:;[^\]\n]{0,200})?\]([^\"'\n]*)")
-#: a pool of Microsoft's machines, a task with its version, a step in PowerShell: no other system's files have them
-_SAYS_SO = re.compile(
-    r"^[ \t]*(?:-[ \t]+)?vmImage:|^[ \t]*-[ \t]+task:[ \t]*[\"']?\w+@\d|^[ \t]*-[ \t]+(?:pwsh|powershell):[ \t]*\S"
-    r"|^pool:.*\bvmImage:",
-    re.MULTILINE,
-)
 _POWERSHELLS = ("pwsh", "powershell")
 _STEPS = frozenset({"script", "bash", "task", *_POWERSHELLS})
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """azure-pipelines.yml and the templates beside it; what says at its beginning that it is one has any name."""
-    if path.suffix not in (".yml", ".yaml"):
-        return False
-    if _SAYS_SO.search(head):
-        return True
-    folders = [part.strip(".") for part in path.parts[:-1]]
-    return "azure-pipelines" in path.stem or bool({"azure-pipelines", "pipelines", "azure"} & set(folders))
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -24,11 +24,6 @@ _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 _KEY = re.compile(r"-----BEGIN (?:[A-Z]{2,9} ){0,2}PRIVATE KEY-----")
 
 
-def matches(path: PurePosixPath, head: str) -> bool:
-    """corp-ca.pem, ca-bundle.crt."""
-    return path.suffix.lower() in (".pem", ".crt")
-
-
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     """One note for the file: how many certificates, whether one is an authority, the last day of the last one."""
     key = _KEY.search(source.text)

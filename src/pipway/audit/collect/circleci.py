@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from yaml.nodes import MappingNode, ScalarNode
 
@@ -18,11 +17,6 @@ from pipway.audit.walk import Tree
 KIND = "circleci"
 WHERE = Where.CI
 _TEMPLATE = re.compile(r"<<\s*(?:parameters|pipeline|matrix)\.[\w.-]+\s*>>")
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """.circleci/config.yml and what is beside it."""
-    return path.suffix in (".yml", ".yaml") and ".circleci" in path.parts[:-1]
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

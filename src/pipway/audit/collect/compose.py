@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
@@ -17,12 +15,6 @@ from pipway.audit.walk import Tree
 
 KIND = "compose"
 WHERE = Where.IMAGE
-_NAME = re.compile(r"(?:docker-|podman-)?compose(?:[.-][\w.-]+)?\.ya?ml")
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """compose.yaml, docker-compose.override.yml …"""
-    return bool(_NAME.fullmatch(path.name))
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

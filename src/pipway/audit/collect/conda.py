@@ -18,15 +18,9 @@ from pipway.audit.walk import Tree
 KIND = "conda"
 
 _MOST = 5000  # elements
-_ENVIRONMENT = re.compile(r"(?:^|[-_.])(?:environment|env|conda)(?:[-_.].*)?\.ya?ml", re.IGNORECASE)
 _DEPENDENCIES = re.compile(r"^dependencies:", re.MULTILINE)
 _NAMES = {"ssl_verify": "verify-ssl", "client_ssl_cert": "client-cert"}
 _TRUTHS = frozenset({"true", "yes", "on", "1", "false", "no", "off", "0"})
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """.condarc and environment.yml by their names; what an environment.yml says else is looked at by nobody."""
-    return _is_condarc(path) or bool(_ENVIRONMENT.search(path.name))
 
 
 def _is_condarc(path: PurePosixPath) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, json_nodes, programs, shell
 from pipway.audit.collect.json_nodes import Json
@@ -18,11 +17,6 @@ _COMMANDS = (
     *("postCreateCommand", "postStartCommand", "postAttachCommand"),
 )
 _VARIABLES = (("containerEnv",), ("remoteEnv",), ("build", "args"))
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """devcontainer.json and .devcontainer.json."""
-    return path.name in ("devcontainer.json", ".devcontainer.json")
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -16,11 +16,6 @@ KIND = "direct-url"
 _URL = re.compile(r'"url"\s*:\s*"((?:[^"\\\n]|\\.)*)"')
 
 
-def matches(path: PurePosixPath, head: str) -> bool:
-    """One lies in the metadata of each project that was installed so."""
-    return path.name == "direct_url.json" and path.parent.suffix == ".dist-info"
-
-
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     """The address, where a login stands in it: installed is installed, so nothing else of it is anybody's to mend."""
     try:

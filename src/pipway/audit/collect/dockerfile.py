@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, json_nodes, powershell, programs, shell, written
 from pipway.audit.collect.docker_lines import MOST, Instruction, instructions
@@ -20,9 +19,7 @@ from pipway.audit.walk import Tree
 
 KIND = "dockerfile"
 WHERE = Where.IMAGE
-_NAME = re.compile(r"(?i)(?:dockerfile|containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.(?:dockerfile|containerfile)")
 _LONGEST = 1 << 12  # characters of a value that others are part of: each may double it
-_NO_DOCKERFILE = (".py", ".md", ".txt", ".sh", ".json", ".yml", ".yaml", ".dockerignore", ".j2", ".rst", ".go", ".js")
 _FROM = re.compile(r"(\S+)(?:\s+(?i:as)\s+(\S+))?")
 _PAIR = re.compile(r"(?<![\w.-])([\w.-]++)=((?:\"(?:\\.|[^\"\\])*\"|'[^']*'|\\.|[^\s\"'\\]|[\"'\\])*)")
 _REFERENCE = re.compile(r"\$(?:(\w++)|\{(\w++)(?::?-([^{}$]*))?\})")
@@ -37,11 +34,6 @@ class _Stage:
     final: bool = True
     known: dict[str, Value | None] = field(default_factory=dict)
     shell: str = "sh"
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """Dockerfile, Dockerfile.dev, app.Dockerfile, Containerfile."""
-    return bool(_NAME.fullmatch(path.name)) and not path.name.lower().endswith(_NO_DOCKERFILE)
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from pipway.audit.collect.text import cut
 from pipway.audit.collect.variable_options import of_variable
@@ -20,11 +19,6 @@ _SET = re.compile(
 )
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _MOST = 5000  # variables
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """.env, .env.production, ci.env; not what is only a template of one, unless it sets something."""
-    return path.name == ".env" or path.name.startswith(".env.") or path.suffix == ".env"
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
@@ -36,13 +35,6 @@ class _Level:
     known: dict[str, Value | None] = field(default_factory=dict)
     shell: str = ""
     step: str = ""
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """.github/workflows/*.yml and action.yml."""
-    if path.suffix not in (".yml", ".yaml"):
-        return False
-    return path.parts[-3:-1] == (".github", "workflows") or path.name in ("action.yml", "action.yaml")
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

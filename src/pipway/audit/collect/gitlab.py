@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from yaml.nodes import MappingNode, Node
 
@@ -18,13 +17,6 @@ KIND = "gitlab-ci"
 WHERE = Where.CI
 _SCRIPTS = ("before_script", "script", "after_script")
 _NO_JOBS = frozenset({"variables", "include", "stages", "workflow", "image", "services", "cache", "spec", *_SCRIPTS})
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """.gitlab-ci.yml, other.gitlab-ci.yml, .gitlab/ci/*.yml."""
-    if path.suffix not in (".yml", ".yaml"):
-        return False
-    return path.stem.endswith(".gitlab-ci") or (".gitlab" in path.parts[:-1] and "ci" in str(path.parent))
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

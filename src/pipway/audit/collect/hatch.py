@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.collect.toml_facts import index, options, requirements
 from pipway.audit.collect.toml_nodes import Node, read_or_note
@@ -15,11 +14,6 @@ from pipway.audit.walk import Tree
 KIND = "hatch.toml"
 
 _LISTS = ("dependencies", "extra-dependencies")
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """hatch.toml, and what lies in the user's folder."""
-    return path.name == "hatch.toml" or (path.parent.name == "hatch" and path.name == "config.toml")
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, powershell, shell
 from pipway.audit.collect.shell import Scene
@@ -25,12 +24,6 @@ _PAIR = re.compile(r"\bwithEnv\b[^\n]*\Z")
 _ESCAPE = re.compile(r"\\(\r?\n|u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _MEANT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _BEFORE = 200  #: characters in front of a string that say what it is
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """Jenkinsfile, Jenkinsfile.release, *.jenkinsfile, and Groovy that is a pipeline."""
-    name = path.name.lower()
-    return name.startswith("jenkinsfile") or path.suffix.lower() in (".jenkinsfile", ".jenkins")
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, shell
-from pipway.audit.collect.scripts import SHEBANG
+from pipway.audit.collect.files import SHEBANG
 from pipway.audit.collect.shell import Scene
 from pipway.audit.collect.text import Text
 from pipway.audit.collect.words import Value
@@ -28,11 +27,6 @@ _RECIPE = re.compile(
 _LINE = re.compile(r"[ \t]+(?:[^\\\n]|\\(?:\r?\n|.))*", re.DOTALL)
 _PREFIX = re.compile(r"[ \t]*[@-]*[ \t]*")
 _TEMPLATE = re.compile(r"\{\{\s*([A-Za-z_][\w-]*)\s*\}\}|\{\{[^{}]*\}\}")
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """justfile, .justfile, *.just."""
-    return path.name.lower() in ("justfile", ".justfile") or path.suffix == ".just"
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

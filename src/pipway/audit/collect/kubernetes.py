@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -16,14 +14,6 @@ from pipway.audit.walk import Tree
 
 KIND = "kubernetes"
 WHERE = Where.IMAGE
-
-_VERSION = re.compile(r"^apiVersion:[ \t]*[\"']?[\w.-]+(?:/\w+)?", re.MULTILINE)
-_KIND = re.compile(r"^kind:[ \t]*[\"']?[A-Z]", re.MULTILINE)
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """A file in YAML that says so at its beginning."""
-    return path.suffix in (".yml", ".yaml") and bool(_VERSION.search(head) and _KIND.search(head))
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -17,7 +17,6 @@ from pipway.audit.walk import Tree
 KIND = "lock"
 
 _PYLOCK = re.compile(r"pylock(?:\.[^.]+)?\.toml")
-_NAMES = frozenset({"uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock"})
 _PIXI_PACKAGE = re.compile(r"^(?:-| {2}-) (?:kind: )?(conda|pypi)(?:: (\S+))?[^\n]*$", re.MULTILINE)
 _PIXI_KEY = re.compile(r"^[ -]+(name|version|sha256|md5|url|path): ['\"]?([^\s'\"]+)", re.MULTILINE)
 _PIXI_INDEX = re.compile(r"^ +indexes:\n((?: *- \S+\n)+)", re.MULTILINE)
@@ -25,11 +24,6 @@ _PIXI_DIRECT = re.compile(r"(?:direct|(git))\+")
 _NEAR = 20_000  # characters within which a value stands behind its key
 _MISSES = 100  # names written in a way that is not looked for
 _GIT = ("git", "hg", "svn", "bzr")
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """By their names, which the tools do not let anybody choose."""
-    return path.name in _NAMES or _PYLOCK.fullmatch(path.name) is not None
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

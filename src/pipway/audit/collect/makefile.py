@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, shell
 from pipway.audit.collect.shell import Scene
@@ -15,7 +14,6 @@ from pipway.audit.walk import Tree
 
 KIND = "makefile"
 MOST = 20_000  #: lines
-_NAMES = frozenset({"Makefile", "makefile", "GNUmakefile"})
 _LOGICAL = re.compile(r"(?:[^\\\n]|\\(?:\r?\n|.)|\\\Z)+", re.DOTALL)
 _SET = re.compile(r"[ ]*(export[ \t]+|override[ \t]+|private[ \t]+)*([A-Za-z_][\w.]*)[ \t]*(\?=|:=|::=|\+=|!=|=)[ \t]*")
 _OF_TARGET = re.compile(r"[^\t#:=\n][^:=\n]*:[ \t]*(?=(?:export[ \t]+)?[A-Za-z_][\w.]*[ \t]*[?:+]?=)")
@@ -24,11 +22,6 @@ _REFERENCE = re.compile(
     r"\$(?:(\$)|[({]([A-Za-z_][\w.]*)[)}]|([@<^+?*%|])|[({][^(){}$]*(?:\$?[({][^(){}]*[)}][^(){}$]*)*[)}]|(\w))"
 )
 _PREFIX = re.compile(r"[ \t]*[@+-][@+ \t-]*")
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """Makefile, GNUmakefile, *.mk."""
-    return path.name in _NAMES or path.suffix in (".mk", ".mak") or path.name.startswith("Makefile.")
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

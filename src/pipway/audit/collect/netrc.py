@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.collect.text import cut
 from pipway.audit.facts import Fact, Note, Source, Span
@@ -14,11 +13,6 @@ KIND = "netrc"
 
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\S+')
 _MOST = 10_000  # entries
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """.netrc, and _netrc of Windows."""
-    return path.name in (".netrc", "_netrc", "netrc")
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

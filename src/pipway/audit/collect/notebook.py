@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, json_nodes, shell
 from pipway.audit.collect.json_nodes import Json
@@ -25,11 +24,6 @@ _ENV = re.compile(
     r"|os\.environ\[[\"'](\w+)[\"']\][ \t]*=[ \t]*[\"']([^\"'\n\\]*)[\"']",
     re.MULTILINE,
 )
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """*.ipynb."""
-    return path.suffix == ".ipynb"
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

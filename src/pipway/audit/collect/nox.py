@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, programs, shell
 from pipway.audit.collect.shell import Scene, Script
@@ -17,11 +16,6 @@ KIND = "nox"
 _RUN = frozenset({"run", "run_always", "run_install"})
 _PREFIXES = {"install": ("pip", "install"), "conda_install": ("conda", "install"), "chdir": ()}
 LARGEST = 1 << 20  #: characters
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """noxfile.py."""
-    return path.name == "noxfile.py"
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

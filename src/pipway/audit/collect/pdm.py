@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from pipway.audit.collect.toml_facts import index, options, requirements
 from pipway.audit.collect.toml_nodes import Node, read_or_note
@@ -15,11 +14,6 @@ from pipway.audit.walk import Tree
 KIND = "pdm.toml"
 
 _SECRETS = frozenset({"password", "token", "username"})
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """pdm.toml, and what lies in the user's folder."""
-    return path.name in ("pdm.toml", ".pdm.toml") or (path.parent.name == "pdm" and path.name == "config.toml")
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -16,16 +16,10 @@ from pipway.clients.pip_options import ALL, COMMANDS, normalised
 
 KIND = "pip.conf"
 
-_NAMES = frozenset({"pip.conf", "pip.ini", ".pip.conf", ".piprc", ".pip.ini"})
 _SECTIONS = frozenset({"global", ":env:", *COMMANDS})
 #: pip takes it in any spelling; -v and -q are counted
 _CLOSE = 0.8  # of the letters of a key and the one that was meant
 _MOST = 500  # sections, and keys; pip has 150 of these
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """Where pip reads it, and where people put it."""
-    return path.name in _NAMES
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

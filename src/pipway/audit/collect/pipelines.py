@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -20,22 +19,10 @@ from pipway.audit.walk import Tree
 
 KIND = "pipelines"
 WHERE = Where.CI
-_NAME = re.compile(
-    r"\.travis\.ya?ml|bitbucket-pipelines\.ya?ml|\.?buildkite[\w.-]*\.ya?ml|\.drone\.ya?ml|\.woodpecker\.ya?ml"
-    r"|\.?readthedocs\.ya?ml|\.cirrus\.ya?ml|\.?appveyor\.ya?ml"
-)
-_FOLDERS = frozenset({".buildkite", ".woodpecker"})
 _SCRIPT = re.compile(
     r"(?:before_|after_)?(?:script|install|deploy|success|failure)|(?:\w+_)?script|commands?|after-script|(?:pre|post)_\w+"
 )
 _VARIABLES = ("env", "environment", "variables")
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """.travis.yml, bitbucket-pipelines.yml, .buildkite/*.yml, .drone.yml, .woodpecker/*.yml and others."""
-    if path.suffix not in (".yml", ".yaml"):
-        return False
-    return bool(_NAME.fullmatch(path.name) or _FOLDERS & set(path.parts[:-1]))
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from pipway.audit.collect.toml_facts import index, of_table, options
 from pipway.audit.collect.toml_nodes import read_or_note
@@ -14,11 +13,6 @@ KIND = "Pipfile"
 
 _BINDINGS = {"version": "version", "index": "index", "editable": "editable"}
 _NO_PACKAGES = frozenset({"source", "requires", "pipenv", "scripts"})
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """Pipfile."""
-    return path.name == "Pipfile"
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

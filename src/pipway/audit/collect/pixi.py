@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.collect.toml_facts import index, of_table, options, plain_indexes
 from pipway.audit.collect.toml_nodes import Node, read_or_note
@@ -21,11 +20,6 @@ _NAMES = {
 _ROLES = {"index-url": "primary", "extra-index-urls": "extra", "find-links": "find-links"}
 _BINDINGS = {"version": "version", "index": "index", "editable": "editable"}
 _CONFIG = ("pypi-config", "proxy-config")
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """pixi.toml, and .pixi/config.toml or the user's."""
-    return path.name == "pixi.toml" or (path.parent.name in ("pixi", ".pixi") and path.name == "config.toml")
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.collect.toml_facts import index, of_table, options
 from pipway.audit.collect.toml_nodes import Node, read_or_note
@@ -14,11 +13,6 @@ KIND = "poetry.toml"
 
 _BINDINGS = {"version": "version", "source": "index", "develop": "editable"}
 _ROLES = frozenset({"primary", "supplemental", "secondary", "default", "explicit"})
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """poetry.toml, and what lies in the user's folder."""
-    return path.name == "poetry.toml" or (path.parent.name == "pypoetry" and path.name in ("config.toml", "auth.toml"))
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, programs
 from pipway.audit.collect.shell import Scene, Script
@@ -29,11 +28,6 @@ _SET = re.compile(r"\$env:([A-Za-z_]\w*)$", re.IGNORECASE)
 _SETTER = re.compile(r"SetEnvironmentVariable$")
 _DOWNLOADERS = frozenset({"iwr", "irm", "invoke-webrequest", "invoke-restmethod", "curl", "wget"})
 _RUNNERS = frozenset({"iex", "invoke-expression"})
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """*.ps1 and *.psm1."""
-    return path.suffix.lower() in (".ps1", ".psm1")
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

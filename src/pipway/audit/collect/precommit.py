@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from yaml.nodes import MappingNode, ScalarNode
 
@@ -16,17 +15,11 @@ from pipway.audit.facts import Fact, Required, Source
 from pipway.audit.walk import Tree
 
 KIND = "pre-commit"
-_NAMES = frozenset({".pre-commit-config.yaml", ".pre-commit-config.yml", ".pre-commit-hooks.yaml"})
 _VALUED = frozenset(
     {"-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--trusted-host", "-c", "--constraint", "--proxy"}
 )
 _OTHER_LANGUAGES = frozenset({"node", "golang", "go", "rust", "ruby", "dart", "lua", "perl", "r", "swift", "dotnet"})
 _NO_COMMANDS = frozenset({"pygrep", "fail", "docker_image"})  #: `entry` is a pattern, a message, an image
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """.pre-commit-config.yaml and .pre-commit-hooks.yaml."""
-    return path.name in _NAMES
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

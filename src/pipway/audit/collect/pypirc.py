@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.collect.ini_items import IniText, read
 from pipway.audit.collect.text import cut
@@ -15,11 +14,6 @@ KIND = ".pypirc"
 _SECRETS = frozenset({"password", "token", "username"})
 _USUAL = ("pypi", "testpypi")
 _MOST = 200  # sections
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """.pypirc, with a dot or (wrongly) without."""
-    return path.name in (".pypirc", "pypirc")
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

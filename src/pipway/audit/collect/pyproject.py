@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.collect import hatch, pdm, pixi, poetry, tox_toml, uv_toml
 from pipway.audit.collect.toml_facts import options, requirements
@@ -15,11 +14,6 @@ from pipway.audit.walk import Tree
 KIND = "pyproject.toml"
 
 _SOURCE_TABLE = re.compile(r"^[ \t]*\[[ \t]*tool\.poetry\.source[ \t]*\]", re.MULTILINE)
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """pyproject.toml."""
-    return path.name == "pyproject.toml"
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 from types import MappingProxyType
 
+from pipway.audit.collect.files import modules
 from pipway.audit.collect.requirement_lines import LONGEST, Line, Word, lines, parts
 from pipway.audit.collect.text import cut
 from pipway.audit.collect.variable_options import ROLES
@@ -19,8 +19,6 @@ from pipway.audit.walk import Tree
 
 KIND = "requirements"
 
-_NAME = re.compile(r"(?:^|[-_.])(?:requirements?|requires|constraints?|reqs)(?:[-_.]|$)", re.IGNORECASE)
-_FOLDERS = frozenset({"requirements", "reqs", "requires", "constraints"})
 _MOST_FILES = 50  # included by one file
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _GENERATED = re.compile(
@@ -40,17 +38,7 @@ _VALUES = frozenset(
 )
 _INCLUDES = frozenset({"requirement", "constraint"})
 _HASH = re.compile(r"--hash=([A-Za-z0-9]+):([0-9A-Fa-f]+)\s*(?=--|$)")
-_HASHED = re.compile(r"^[A-Za-z0-9][\w.-]*(?:\[[^]\n]*\])? ?===?[^\n]*(?:\\\n[^\n]*)?--hash=sha\d+:", re.MULTILINE)
 _LEAST = 2000  # characters that are looked at for what made the file
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """requirements-dev.txt, constraints.txt, requirements/dev.in, requirements.lock; any .txt that has hashes."""
-    if path.suffix not in (".txt", ".in", ".pip", ".lock"):
-        return False
-    if _NAME.search(path.stem) or (path.suffix == ".txt" and _HASHED.search(head)):
-        return True
-    return path.parent.name in _FOLDERS and path.stem.lower() != "readme"
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:
@@ -72,7 +60,7 @@ def collect(source: Source, tree: Tree) -> Iterable[Fact]:
                 yield cut(source, f"more than {_MOST_FILES} files are included")
                 continue
             seen.add(path)
-            if not path.startswith("..") and matches(PurePosixPath(path), ""):
+            if not path.startswith("..") and "requirements" in modules(path, ""):
                 continue
             found = tree.read(path, KIND, source.where)
             if found is not None:

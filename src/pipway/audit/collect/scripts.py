@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, shell
 from pipway.audit.collect.shell import Scene
@@ -13,20 +12,11 @@ from pipway.audit.facts import Fact, Source
 from pipway.audit.walk import Tree
 
 KIND = "script"
-_SUFFIXES = frozenset({".sh", ".bash", ".zsh", ".ksh", ".bats"})
-_NAMES = frozenset({".envrc", ".bashrc", ".bash_profile", ".profile", ".zshrc", ".zprofile", ".zshenv", "PKGBUILD"})
-#: the first line of a script for a shell
-SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+(?:-S\s+)?)?(?:ba|da|z|k|a)?sh\b")
 #: without any of these words a script has nothing to tell; most scripts of a large tree have none
 _WORTH = re.compile(
     r"(?i)pip|\buvx?\b|\bUV_|poetry|pdm|conda|mamba|twine|hatch|flit|easy_install|setup\.py|curl|wget|SSL|_PROXY|CA_BUNDLE|"
     r"PYTHONHTTPSVERIFY|tox|nox|INDEX_URL"
 )
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """By name, or by its first line."""
-    return path.suffix in _SUFFIXES or path.name in _NAMES or bool(SHEBANG.match(head))
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

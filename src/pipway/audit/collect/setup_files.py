@@ -30,12 +30,6 @@ _MOST = 5000  # elements of a list
 _MOST_CALLS = 10  # of setup()
 
 
-def matches(path: PurePosixPath, head: str) -> bool:
-    """By their names."""
-    links = path.name == "dependency_links.txt" and path.parent.suffix == ".egg-info"
-    return path.name == "setup.py" or path.name in _DISTUTILS or links
-
-
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:
     """Requirements, dependency links, what is left of easy_install."""
     name = PurePosixPath(source.path).name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, shell
 from pipway.audit.collect.shell import Scene
@@ -13,7 +12,6 @@ from pipway.audit.facts import Fact, Source, Variable
 from pipway.audit.walk import Tree
 
 KIND = "systemd"
-_SUFFIXES = frozenset({".service", ".timer", ".socket", ".container"})
 _STATEMENT = re.compile(r"^[ \t]*(Environment|Exec[A-Za-z]+)[ \t]*=[ \t]*((?:\\\r?\n|[^\n])*)", re.MULTILINE)
 _PAIR = re.compile(
     r"\"([A-Za-z_]\w*+)=((?:[^\"\\]|\\.)*+)(?:\"|\Z)|'([A-Za-z_]\w*+)=((?:[^'\\]|\\.)*+)(?:'|\Z)"
@@ -21,11 +19,6 @@ _PAIR = re.compile(
     re.DOTALL,
 )
 _SPECIAL = re.compile(r"[-@:+!|]*")
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """Units, quadlets and drop-ins."""
-    return path.suffix in _SUFFIXES or (path.suffix == ".conf" and path.parent.name.endswith(".service.d"))
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, shell
 from pipway.audit.collect.shell import Scene, Script
@@ -19,11 +18,6 @@ _FACTOR = re.compile(r"(?:!?[\w.{},-]+)[ \t]*:[ \t]+")
 _TEMPLATE = re.compile(r"\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)*\}")
 _PAIR = re.compile(r"([A-Za-z_]\w*)[ \t]*=[ \t]*(.*\S|)", re.DOTALL)
 _RUN = frozenset({"commands", "commands_pre", "commands_post", "install_command", "list_dependencies_command"})
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """tox.ini, *.tox.ini; those of setup.cfg and pyproject.toml are their collectors'."""
-    return path.name == "tox.ini" or (path.name.startswith("tox") and path.suffix == ".ini")
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

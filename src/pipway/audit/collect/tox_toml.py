@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from pipway.audit.collect import commands, programs, tox
 from pipway.audit.collect.shell import Scene, Script
@@ -17,11 +16,6 @@ _LINES = ("commands", "commands_pre", "commands_post")
 _LINE = ("install_command", "list_dependencies_command", "package_command")
 _SWITCHES = ("pip_pre", "download", "system_site_packages")
 _QUOTES = 3
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """tox.toml; pyproject.toml is its own collector's, which calls `facts`."""
-    return path.name == "tox.toml"
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

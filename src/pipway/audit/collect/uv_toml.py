@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from pipway.audit.collect.toml_facts import index, of_table, options, options_by_name, plain_indexes, requirements
@@ -28,11 +27,6 @@ _REQUIREMENTS: Mapping[str, str] = MappingProxyType(
 )
 _TABLES = frozenset({"exclude-newer-package", "prerelease-package", "config-settings"})
 _OURS = frozenset({"index", "sources", "pip", "workspace", "dependency-groups", *_REQUIREMENTS})
-
-
-def matches(path: PurePosixPath, head: str) -> bool:
-    """uv.toml."""
-    return path.name == "uv.toml"
 
 
 def collect(source: Source, tree: Tree) -> Iterable[Fact]:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from pipway.audit.collect import netrc, pip_conf, pypirc
+from pipway.audit.collect.files import modules
 from pipway.audit.collect.shell import Script, read
 from pipway.audit.collect.text import Text, cut
 from pipway.audit.collect.variable_options import of_variable
 from pipway.audit.facts import Fact, Note, Option, Source, Span, Variable
 
 _MOST = 50  #: files of one script
+_COLLECTORS = {"pip_conf": pip_conf, "netrc": netrc, "pypirc": pypirc}
 _PROFILES = re.compile(r"(?:^|/)(?:\.bashrc|\.profile|\.bash_profile|\.zshrc|profile|profile\.d/[^/]+\.sh)$")
 _VARIABLES = re.compile(r"(?:^|/)(?:environment|\.env|environment\.d/[^/]+)$|GITHUB_ENV\}?$|BASH_ENV\}?$")
 _LATER = re.compile(r"(?:GITHUB_ENV|BASH_ENV)\}?$")
@@ -48,9 +49,10 @@ def _lines(texts: list[Text]) -> Text:
 
 
 def _file(target: str, text: Text) -> Iterator[Fact]:
-    path, source = PurePosixPath(target), text.source
-    for collector in (pip_conf, netrc, pypirc):
-        if target and collector.matches(path, ""):
+    source = text.source
+    reading = modules(target, "") if target else ()
+    for name, collector in _COLLECTORS.items():
+        if name in reading:
             file = Source(target, text.text, collector.KIND, source.where, mode=None)
             yield from _moved(collector.facts(file), text)
             return

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from pipway.audit.base import Found
 from pipway.audit.collect import HEAD, readers
@@ -56,8 +55,8 @@ def sound(tree: Tree, each: Mended) -> bool:
 
 def _unreadable(tree: Tree, source: Source, text: str) -> set[str]:
     """What cannot be read of a text in the place of a file's: the kinds of its collectors."""
-    found: set[str] = set()
-    for collector in readers(PurePosixPath(source.path), lambda: text[:HEAD]):
+    found = set()
+    for collector in readers(source.path, lambda: text[:HEAD]):
         facts = collected(collector, replace(source, text=text, kind=collector.KIND), tree)
         found |= {collector.KIND for fact in facts if isinstance(fact, Note) and fact.what == "unreadable"}
     return found

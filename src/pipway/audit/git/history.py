@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from pipway.audit.baseline import fingerprint
-from pipway.audit.collect import HEAD, HEADED, readers
+from pipway.audit.collect import HEAD, readers
+from pipway.audit.collect.files import HEADED, modules, suffix
 from pipway.audit.configuration import Configuration
 from pipway.audit.facts import Fact, Project, Source, Span
 from pipway.audit.git.objects import Git
@@ -90,7 +91,7 @@ def _told(result: Result, commit: str) -> Result:
 
 
 def _read(source: Source) -> Iterator[Fact]:
-    for collector in readers(PurePosixPath(source.path), lambda: source.text[:HEAD]):
+    for collector in readers(source.path, lambda: source.text[:HEAD]):
         own = replace(source, kind=collector.KIND, where=getattr(collector, "WHERE", source.where))
         yield from collected(collector, own, _Nothing(Path("/"), known=frozenset()))
 
@@ -140,7 +141,7 @@ def _brought(raw: bytes, git: Git, root: Path) -> Iterator[tuple[str, str, str]]
         except ValueError:
             continue
         name = inside.as_posix()
-        if (name, said[3]) in seen or not (inside.suffix.lower() in HEADED or readers(inside, str)):
+        if (name, said[3]) in seen or not (suffix(name) in HEADED or modules(name, "")):
             continue
         seen.add((name, said[3]))
         yield commit, name, said[3]

@@ -5,13 +5,17 @@ Pure. It asks no repository.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
-
-from packaging.utils import canonicalize_name
 
 from pipway.audit.facts import Locked, Project, Required
 
 _SCHEMES = ("git+", "hg+", "svn+", "bzr+", "git://")
+
+
+def _normal(name: str) -> str:
+    """PEP 503's form; `packaging` has it too, and takes longer to load than a small audit takes."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def is_vcs(url: str) -> bool:
@@ -33,7 +37,7 @@ def revision(url: str) -> str:
 def locked_names(project: Project) -> frozenset[tuple[str, str]]:
     """Folder and name of everything that a lock of its own in that folder has."""
     return frozenset(
-        (each.span.source.path.rpartition("/")[0], canonicalize_name(each.name))
+        (each.span.source.path.rpartition("/")[0], _normal(each.name))
         for each in project.of(Locked)
         if each.format != "requirements"
     )
@@ -44,7 +48,7 @@ def is_locked(each: Required, folders: frozenset[str], names: frozenset[tuple[st
     folder = each.span.source.path.rpartition("/")[0]
     if each.via != "project" or folder not in folders:
         return False
-    return not each.name or (folder, canonicalize_name(each.name)) in names
+    return not each.name or (folder, _normal(each.name)) in names
 
 
 def locked_folders(project: Project) -> frozenset[str]:

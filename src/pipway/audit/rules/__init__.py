@@ -1,4 +1,4 @@
-"""Rules: one module per rule, found by listing this folder; the file's name is the rule's id.
+"""Rules: one module per rule, found by listing this folder and `online`; the file's name is the rule's id.
 
 `run` checks with them, `pipway audit --explain` and the documentation show them. An example is one or several files,
 each below a line `# NAME` of its own: tests audit it, and give the good one to the tool whose file it is.
@@ -17,6 +17,7 @@ from functools import cache
 from types import MappingProxyType
 
 from pipway.audit.base import Check, Rule
+from pipway.audit.rules import online
 
 SECTIONS = ("What", "Why", "Bad", "Good")
 _MODULE = re.compile(r"pw\d{3}")
@@ -46,13 +47,38 @@ class Explained:
         return "\n\n".join([parts.get("What", ""), parts.get("Why", ""), *code])
 
 
+def rules(*, answered: bool = True) -> Mapping[str, Explained]:
+    """id → rule, in order. Unless a server answered, those that look at its answers are neither asked nor loaded."""
+    return MappingProxyType(
+        {name: _explained(module) for name, module in _modules().items() if answered or not _online(module)}
+    )
+
+
+def names() -> frozenset[str]:
+    """The ids of all rules, of which none is loaded."""
+    return frozenset(_modules())
+
+
 @cache
-def rules() -> Mapping[str, Explained]:
-    """id → rule, in order."""
-    found = {}
-    for each in pkgutil.iter_modules(__path__):
-        if _MODULE.fullmatch(each.name):
-            module = importlib.import_module(f"{__name__}.{each.name}")
-            assert module.RULE.id == each.name.upper(), f"{each.name}.py calls itself {module.RULE.id}"
-            found[module.RULE.id] = Explained(module.RULE, module.check, inspect.cleandoc(module.__doc__ or ""))
+def _modules() -> Mapping[str, str]:
+    """id → module, in order."""
+    found = {
+        each.name.upper(): f"{package}.{each.name}"
+        for package, paths in ((__name__, __path__), (online.__name__, online.__path__))
+        for each in pkgutil.iter_modules(paths)
+        if _MODULE.fullmatch(each.name)
+    }
     return MappingProxyType(dict(sorted(found.items())))
+
+
+def _online(module: str) -> bool:
+    return module.startswith(online.__name__)
+
+
+@cache
+def _explained(name: str) -> Explained:
+    module = importlib.import_module(name)
+    rule: Rule = module.RULE
+    assert name.endswith(rule.id.lower()), f"{name} calls its rule {rule.id}"
+    assert rule.online == _online(name), f"{name}: what is `online` stands in the folder of that name, and nothing else"
+    return Explained(rule, module.check, inspect.cleandoc(module.__doc__ or ""))

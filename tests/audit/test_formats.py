@@ -215,3 +215,16 @@ def test_a_short_secret_is_hidden_by_itself_only(secret: str, line: str, shown: 
     source = Source("x.sh", line, "script")
     variable = Variable("PASSWORD", secret, Span(source, 0, 1))
     assert Veil(Project((source,), (variable,)))(line) == shown
+
+
+@pytest.mark.parametrize("name", ["json", "gitlab", "sarif"])
+def test_a_name_that_is_no_text_leaves_the_report_readable(name: str) -> None:
+    """Half of a surrogate pair stops strict readers of JSON: one file could hide what is found in all others."""
+    source = Source("caf\udce9/pip.conf", "index-url = http://nexus.corp/simple\n", "pip.conf")
+    found = Found(span(source, "http"), "plain http", related=((span(source, "simple"), "see"),))
+    report = Report(
+        tuple(entries([Result(RULE, found, Severity.MEDIUM)], Project((source,), ()))), 1, skipped=("\udce9",)
+    )
+    said = json.loads(formats.write(name, report))
+    json.dumps(said, ensure_ascii=False).encode()
+    assert "caf" in json.dumps(said)

@@ -33,12 +33,11 @@ _KNOWN = tuple(
     re.compile(f"(?P<lead>{lead}){_NEW}(?P<value>{value})", re.IGNORECASE)
     for lead, value in (
         (rf"(?<![\w-])--(?:\w{{1,30}}-){{0,3}}{_NAMED}{_GAP}(?![-=])", _WORD),
-        (rf"\b(?:curl|wget|https?)\b{_BEFORE}[ \t](?:-u|--user|--proxy-user)(?:=|[ \t]*)[\"']?[^\s:\"']*:", _WORD),
+        (rf"\b(?:curl|wget|https?(?!:))\b{_BEFORE}[ \t](?:-u|--user|--proxy-user)(?:=|[ \t]*)[\"']?[^\s:\"']*:", _WORD),
         (rf"\b(?:{_UPLOADS})\b{_BEFORE}[ \t]-[pta][ \t=]*(?![-=])", _WORD),
         (rf"\bconfig[ \t]+(?:--?[\w-]+[ \t]+|set[ \t]+){{0,5}}{_SETTING}[ \t]+(?:--[ \t]+)?(?!--[ \t])", _WORD),
         (
-            r"(?<![\w$])(?:\w{0,60}(?:password|passwd|passphrase|token|secret|credentials?)|"
-            r"(?:\w{0,60}_)?(?:pw|pat|pass|passwort)|\w{1,60}pwd)=",
+            r"(?:password|passwd|passphrase|passwort|token|secret|credentials?|(?<![a-z0-9$])(?:pw|pat|pass)|(?<=\w)pwd)=",
             _WORD,
         ),
         (

@@ -216,6 +216,11 @@ def named(path: str) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in path)
 
 
+def readable(path: str) -> str:
+    """A file's name as text: a byte that is no UTF-8 is written \\xff."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def region(span: Span, note: str = "") -> Region:
     """Where a span is."""
     start, end = span.place, span.source.place(max(span.start, span.end))

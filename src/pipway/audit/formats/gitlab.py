@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from pipway.audit.formats.text import places
-from pipway.audit.report import Entry, Report
+from pipway.audit.report import Entry, Report, readable
 
 _SEVERITIES = {"critical": "blocker", "high": "critical", "medium": "major", "low": "minor", "info": "info"}
 
@@ -22,5 +22,5 @@ def _issue(entry: Entry) -> dict[str, object]:
         "check_name": entry.name,
         "fingerprint": entry.fingerprint,
         "severity": _SEVERITIES[entry.severity],
-        "location": {"path": entry.at.path, "lines": {"begin": entry.at.line, "end": entry.at.end_line}},
+        "location": {"path": readable(entry.at.path), "lines": {"begin": entry.at.line, "end": entry.at.end_line}},
     }

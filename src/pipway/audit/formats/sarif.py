@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pipway.audit.formats.text import places
-from pipway.audit.report import Entry, Further, Region, Report
+from pipway.audit.report import Entry, Further, Region, Report, readable
 from pipway.audit.rules import Explained, rules
 
 MOST = 25_000
@@ -27,7 +27,9 @@ def write(report: Report) -> str:
     known = [explained for name, explained in rules().items() if name in used]
     index = {explained.rule.id: place for place, explained in enumerate(known)}
     notifications = [_notification(entry) for entry in report.findings if entry.outside]
-    notifications += [{"level": "note", "message": {"text": f"not looked at: {text}"}} for text in report.skipped]
+    notifications += [
+        {"level": "note", "message": {"text": f"not looked at: {readable(text)}"}} for text in report.skipped
+    ]
     run = {
         "tool": {
             "driver": {
@@ -90,13 +92,13 @@ def _fix(entry: Entry) -> dict[str, Any]:
 def _further(each: Further, number: int) -> dict[str, Any]:
     """A related location (§3.27.22); one of the machine has no place in the repository, and only says where it is."""
     if each.outside:
-        return {"id": number, "message": {"text": f"{each.path}:{each.line}: {each.note or 'see there'}"}}
+        return {"id": number, "message": {"text": f"{readable(each.path)}:{each.line}: {each.note or 'see there'}"}}
     place = _place(each, snippet=each.snippet.text)
     return {"id": number, "physicalLocation": place, "message": {"text": each.note or "see here"}}
 
 
 def _notification(entry: Entry) -> dict[str, Any]:
-    said = ". ".join((f"{entry.at.path}:{entry.at.line}: {entry.rule}: {entry.what}", *places(entry)))
+    said = ". ".join((f"{readable(entry.at.path)}:{entry.at.line}: {entry.rule}: {entry.what}", *places(entry)))
     return {
         "level": _LEVELS[entry.severity],
         "message": {"text": said},

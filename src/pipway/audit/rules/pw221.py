@@ -31,13 +31,16 @@ Good
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pipway.audit.base import Found, Persona, Rule
 from pipway.audit.effective.installations import view
 from pipway.audit.facts import Index, Locked, Organisation, Project
-from pipway.audit.online.answers import Answers
 from pipway.audit.queries.hosts import host, is_private, is_public
 from pipway.findings import Severity
+
+if TYPE_CHECKING:
+    from pipway.audit.online.answers import Answers
 
 RULE = Rule("PW221", "goes-around-pipway", "Client that goes around pipway", Severity.MEDIUM)
 

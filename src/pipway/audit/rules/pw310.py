@@ -2,7 +2,7 @@
 
 What
 ----
-A section of a `.pypirc` has a password or a token in clear text.
+A section of a `.pypirc` has a password or a token in clear text, or PDM's configuration in the repository has one.
 
 Why
 ---

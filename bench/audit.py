@@ -7,11 +7,11 @@ counts is the CPU time: on a core of its own a run takes that long, and what els
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,26 +64,32 @@ class Line:
 
     @property
     def megabytes(self) -> float:
-        """At most, of all rounds; never less than this process itself has, which Linux counts for its children."""
+        """At most, of all rounds."""
         return max(run.resident for run in self.runs) / 1e6
+
+
+#: A small process between: Linux gives a program the resident memory of the process that it was forked from.
+MEASURE = """
+import json, os, subprocess, sys, time
+begun = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+seconds = time.perf_counter() - begun
+cpu = usage.ru_utime + usage.ru_stime
+print(json.dumps([os.waitstatus_to_exitcode(status), seconds, cpu, usage.ru_maxrss]))
+"""
 
 
 def once(command: Sequence[str | Path]) -> Run:
     """Run it on one core, with bytecode kept; RuntimeError when it fails (1 says that something was found)."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(CLEAN)}
     env.pop("PYTHONDONTWRITEBYTECODE", None)
-    begun = time.perf_counter()
-    process = subprocess.Popen(
-        ["taskset", "-c", SERVER_CORE, *map(str, command)],
-        env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - begun
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 1):
-        raise RuntimeError(f"{command} ended with {process.returncode}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
+    whole = ["taskset", "-c", SERVER_CORE, sys.executable, "-I", "-S", "-c", MEASURE, *map(str, command)]
+    said = subprocess.run(whole, env=env, capture_output=True, text=True, check=True).stdout
+    code, seconds, cpu, resident = json.loads(said)
+    if code not in (0, 1):
+        raise RuntimeError(f"{command} ended with {code}")
+    return Run(seconds, cpu, resident * (1 if sys.platform == "darwin" else 1024))
 
 
 def commands(lab: Path) -> dict[str, Callable[[Path], list[str | Path]]]:

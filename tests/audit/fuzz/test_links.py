@@ -206,8 +206,7 @@ def test_what_vanishes_or_grows_meanwhile_does_no_harm(root: Path) -> None:
             said = super().head(path, most)
             if path == "environment.yml":
                 (root / path).unlink()
-            elif path == "run.sh":
-                (root / path).write_bytes(b"x" * (walk.LARGEST + 1))
+                (root / "run.sh").write_bytes(b"x" * (walk.LARGEST + 1))
             return said
 
     tree = Moving(root)
@@ -245,7 +244,8 @@ def test_names_are_only_names(root: Path, name: bytes) -> None:
     }
     assert all(re.fullmatch(r"[A-Za-z0-9/._~%-]+", uri) for uri in uris)
     assert os.fsencode(path) in {unquote_to_bytes(uri) for uri in uris}
-    assert {entry["at"]["path"] for entry in json.loads(said["json"])["findings"]} >= {path}
+    readable = os.fsencode(path).decode(errors="backslashreplace")  # half of a surrogate pair is no JSON
+    assert {entry["at"]["path"] for entry in json.loads(said["json"])["findings"]} >= {readable}
     assert ElementTree.fromstring(said["junit"]).findall(".//failure")
 
 

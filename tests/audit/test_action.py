@@ -91,6 +91,7 @@ def test_no_script_holds_an_expression() -> None:
     assert [step for step in steps if "uses" in step] == [], "an action that is used is pinned by commit: check that"
 
 
+@pytest.mark.slow
 def test_findings_fail_the_step_and_mark_lines(runner: Runner) -> None:
     runner.work.mkdir()
     (runner.work / "pip.conf").write_text("[global]\nextra-index-url = https://nexus.corp/simple/\n")
@@ -100,6 +101,7 @@ def test_findings_fail_the_step_and_mark_lines(runner: Runner) -> None:
     assert runner.output.read_text() == "exit-code=1\n"
 
 
+@pytest.mark.slow
 def test_inputs_are_arguments(runner: Runner) -> None:
     runner.work.mkdir()
     for name in ("a b", "c"):

@@ -57,6 +57,7 @@ def asked_by_view(root: Path) -> list[str] | None:
     return [found.primary.url if found.primary else default_index().rstrip("/"), *(each.url for each in found.extras)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", LINES, ids=["plain", "index", "extra", "none", "isolated"])
 def test_as_pip_resolves(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shell script as people write them, and pip with the same layers."""

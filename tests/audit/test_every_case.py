@@ -59,6 +59,7 @@ def told(name: str, report: Report) -> str:
     return json.dumps(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_case(path: Path, tmp_path: Path) -> None:
     """Fixed again, nothing changes; and whatever is shown shows no secret."""
@@ -82,6 +83,7 @@ def test_case(path: Path, tmp_path: Path) -> None:
         assert not any(secret in text for text in shown), secret
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FIXES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_line_ends_marks_and_last_lines_stay(path: Path, tmp_path: Path) -> None:
     """A fix of the same file with the ends of Windows, a byte order mark, or no last line's end is the same fix."""

@@ -151,6 +151,7 @@ def test_systemd_and_powershell() -> None:
     assert without("x.ps1", "if (1) {\n  $env:A = 1\n}\n", "$env:A = 1") == "if (1) {\n}\n"
 
 
+@pytest.mark.slow
 def test_many_deletions_take_little_time() -> None:
     text = "".join(f"ENV A{number}=1 B{number}=2\n" for number in range(4000))
     source, at, found = Source("Dockerfile", text, ""), 0, []

@@ -49,6 +49,7 @@ def test_taking_a_password_out() -> None:
     assert without_password(span, "https://a:b@c") == without_password(None, url) == ()
 
 
+@pytest.mark.slow
 def test_a_url_that_was_made_to_take_long() -> None:
     start = time.perf_counter()
     for piece in ("${", "{{", "$(", "<", "@:", "%a"):

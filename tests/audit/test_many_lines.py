@@ -38,6 +38,7 @@ FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_the_time_grows_with_the_lines(name: str, tmp_path: Path) -> None:
     """Four times as many take far less than sixteen times as long, or so little that nobody can tell."""
@@ -56,6 +57,7 @@ def taken(path: Path, text: str) -> float:
     return time.process_time() - begun
 
 
+@pytest.mark.slow
 def test_the_time_grows_with_the_files(tmp_path: Path) -> None:
     """Thousands of files that trust the same host: what trusts what is looked up, not held against each other."""
     took = []

@@ -66,6 +66,7 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_the_real_pre_commit_runs_it(tmp_path: Path) -> None:
     """A commit that brings an extra index is refused, and one that changes what is read by nobody asks no audit."""
     hooks, project = tmp_path / "hooks", tmp_path / "project"
@@ -99,6 +100,7 @@ def test_the_real_pre_commit_runs_it(tmp_path: Path) -> None:
     assert "no files to check" in skipped.stdout
 
 
+@pytest.mark.slow
 def test_the_manifest_is_valid() -> None:
     """As pre-commit judges it."""
     done = subprocess.run([sys.executable, "-m", "pre_commit", "validate-manifest", str(MANIFEST)], capture_output=True)

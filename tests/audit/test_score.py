@@ -24,6 +24,7 @@ def total() -> Score:
     return score(sorted(CORPUS.glob("*.case")))
 
 
+@pytest.mark.slow
 def test_the_corpus_scores_full_marks() -> None:
     assert (total().missed, total().wrong) == ([], [])
 
@@ -33,6 +34,7 @@ def test_the_corpus_is_large_enough() -> None:
     assert total().planted >= FEWEST_PLANTED
 
 
+@pytest.mark.slow
 def test_every_rule_is_planted_more_than_once() -> None:
     offline = {name for name, explained in rules().items() if not explained.rule.online} - COMPARING
     assert {name: total().plants[name] for name in sorted(offline) if total().plants[name] < TIMES} == {}

@@ -86,10 +86,12 @@ def test_above_a_continued_statement_it_holds_for_all_of_it() -> None:
     assert held("# pipway: ignore[PW101]\na \\") == [range(2, 3)]
 
 
+@pytest.mark.slow
 def test_many_comments_take_no_time() -> None:
     assert len(said("# pipway: ignore[PW101]\n" * 20_000)) == 20_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", ["#", "/", ";", "-", "# ", "/*", "<!--", "%", "rem ", " "])
 def test_many_signs_take_no_time(sign: str) -> None:
     text = "pipway: " + sign * (1_000_000 // len(sign))

@@ -45,6 +45,7 @@ FILES: tuple[tuple[ModuleType, str], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_no_file_takes_long(pattern: str) -> None:
     for module, path in FILES:

@@ -160,6 +160,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:8])
 def test_hostile_text_ends(text: str) -> None:
     start = time.process_time()
@@ -167,6 +168,7 @@ def test_hostile_text_ends(text: str) -> None:
     assert time.process_time() - start < 5
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
@@ -193,6 +195,7 @@ def test_any_text(text: str) -> None:
     script(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(

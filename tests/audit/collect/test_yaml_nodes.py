@@ -39,6 +39,7 @@ def test_an_anchor_may_stand_for_another_node_further_down() -> None:
     assert [yaml_nodes.plain(yaml_nodes.child(root, name, "run")) for name in "abc"] == ["one", "one", "two"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -91,6 +91,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     return Tree(root, known=frozenset())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_every_collector_has_files_to_begin_with(name: str) -> None:
     """Without one nothing of it is tested here."""
@@ -110,6 +111,7 @@ def test_what_once_went_wrong(name: str, path: str, raw: bytes, tree: Tree) -> N
     held(name, path, raw, tree)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "path", "raw"), LONG, ids=range(len(LONG)))
 def test_what_once_took_long(name: str, path: str, raw: bytes, tree: Tree) -> None:
     start = time.process_time()
@@ -121,6 +123,7 @@ def test_what_once_took_long(name: str, path: str, raw: bytes, tree: Tree) -> No
     assert time.process_time() - start < 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 @given(changes=CHANGES, which=NUMBER, other=NUMBER)
 @settings(max_examples=6, deadline=None, database=None)

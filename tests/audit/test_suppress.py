@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from pipway.audit.base import Found
 from pipway.audit.facts import Project, Source, Span
+from pipway.audit.rules import rules
+from pipway.audit.run import check, collect
 from pipway.audit.suppress import suppressions
+from pipway.audit.walk import Tree
 
 TODAY = date(2026, 11, 21)
 
@@ -96,3 +100,14 @@ def test_many_comments_take_no_time() -> None:
 def test_many_signs_take_no_time(sign: str) -> None:
     text = "pipway: " + sign * (1_000_000 // len(sign))
     assert said(text) == []
+
+
+def test_where_only_some_files_are_looked_at_no_comment_is_called_unused(tmp_path: Path) -> None:
+    """What it is about may take another file: an image that trusts the host of this index."""
+    (tmp_path / "requirements.txt").write_text("flask  # pipway: ignore[PW101] the proxy of the build\n")
+    found = {
+        paths: {result.rule.id for result in check(collect(Tree(tmp_path), paths), rules()).results}
+        for paths in (("",), ("requirements.txt",))
+    }
+    assert "PW002" in found["",]
+    assert "PW002" not in found["requirements.txt",]

@@ -241,6 +241,7 @@ class Project:
     today: date = date.min  #: UTC; what is older or newer than this is judged by rules
     answers: Answers | None = None  #: of a server; None: nobody was asked
     base_locks: tuple[Fact, ...] | None = None  #: what the locks say at the base branch; None: nobody wants to know
+    whole: bool = True  #: all files of a folder were asked for, not some of them
 
     @cached_property
     def _by_kind(self) -> Mapping[type, Sequence[Fact]]:

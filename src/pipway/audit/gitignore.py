@@ -15,6 +15,7 @@ from pathspec import GitIgnoreSpec
 MOST = 5000  #: patterns of one file
 _LONGEST = 400  # characters of a pattern
 _STARS = 3  # in one part of a path: more can take as long as somebody wants them to
+_BROKEN = (ValueError, re.error)  # what pathspec raises: of `[z-a]` the second
 _STAR = re.compile(r"\*+")
 
 
@@ -23,7 +24,7 @@ def spec(lines: Iterable[str]) -> GitIgnoreSpec:
     quick = list(islice((line for line in lines if _quick(line)), MOST))
     try:
         return GitIgnoreSpec.from_lines(quick)
-    except ValueError:
+    except _BROKEN:
         return GitIgnoreSpec.from_lines(line for line in quick if _whole(line))
 
 
@@ -45,6 +46,6 @@ def _quick(line: str) -> bool:
 def _whole(line: str) -> bool:
     try:
         GitIgnoreSpec.from_lines([line])
-    except ValueError:
+    except _BROKEN:
         return False
     return True

@@ -78,7 +78,7 @@ def collect(
         if named is not None:
             sources.append(named)
             facts += collected(requirements, named, tree)
-    return Project(tuple(sources), tuple(_once(facts)), said.organisation, today)
+    return Project(tuple(sources), tuple(_once(facts)), said.organisation, today, whole="" in paths)
 
 
 def _named(facts: Sequence[Fact], unread: Container[str]) -> Iterable[str]:
@@ -156,7 +156,7 @@ def check(
         if result.found.strict is not None and persona is Persona.PEDANTIC:
             result = _result(result.rule, replace(result.found, severity=result.found.strict))
         (away if by and result.rule.id not in ABOUT_COMMENTS else kept).append(result)
-    if UNUSED in rules:
+    if UNUSED in rules and project.whole:  # what a comment is about may take two files
         for comment in unused(comments, used, _asked(project, rules), project.today):
             result = _result(rules[UNUSED].rule, pw002.finding(comment))
             if not any(said.ignores(rule, result.source.path) for rule in (UNUSED, *comment.rules)):

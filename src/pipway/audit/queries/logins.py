@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from pipway.audit.base import Edit
-from pipway.audit.facts import Span
+from pipway.audit.facts import Index, Span
 
 _USERINFO = re.compile(r"^\s*[A-Za-z][A-Za-z0-9+.-]*://([^\s/?#\"'<>]*)@")
 #: a password with a sign that ends the host of a URL; what stands behind the colon is no port
@@ -31,6 +31,12 @@ def holds_secret(url: str) -> bool:
     if colon and FILLED.sub("", password):
         return True
     return not colon and _TOKEN.fullmatch(user) is not None
+
+
+def holds_login(index: Index) -> bool:
+    """Whether a login stands in an index's URL for good: in a pip.conf nobody fills in ${TOKEN}, pip sends it so."""
+    literal = index.via == "file" and index.span.source.kind == "pip.conf"
+    return holds_secret(index.url) or (literal and has_login(index.url))
 
 
 def is_filled_in(text: str) -> bool:

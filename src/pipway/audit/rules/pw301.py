@@ -3,7 +3,8 @@
 What
 ----
 The URL of an index, written in a file, has a user and a password or a token in front of its host. A name that is
-filled in later, as ${TOKEN}, is no password; where pip does not fill it in, that is PW308's.
+filled in later, as ${TOKEN}, is no password, except in a pip.conf: pip fills in nothing there (PW308), and who makes
+the file from a template has the password in it.
 
 Why
 ---
@@ -32,7 +33,7 @@ from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Index, Project
 from pipway.audit.queries.containers import environments
 from pipway.audit.queries.hosts import host
-from pipway.audit.queries.logins import holds_secret, without_password
+from pipway.audit.queries.logins import holds_login, holds_secret, without_password
 from pipway.findings import Severity
 
 RULE = Rule("PW301", "index-credentials", "Credentials in an index URL", Severity.HIGH)
@@ -45,15 +46,16 @@ def check(project: Project) -> Iterator[Found]:
     others = environments(project)
     for index in project.of(Index):
         source = index.span.source
-        if index.via == "command" or index.span in others or not holds_secret(index.url):
+        if index.via == "command" or index.span in others or not holds_login(index):
             continue
+        given = source.tracked and holds_secret(index.url)
         name = host(index.url) or "an index"
         edits = without_password(index.url_span, index.url)
         yield Found(
             index.url_span or index.span,
             f"the URL of {name} holds a password",
-            Severity.CRITICAL if source.tracked else Severity.HIGH,
-            consequence="whoever can read the repository has it" if source.tracked else "whoever reads the file has it",
+            Severity.CRITICAL if given else Severity.HIGH,
+            consequence="whoever can read the repository has it" if given else "whoever reads the file has it",
             advice=_ADVICE,
             repair=Repair("take the password out", edits) if edits else None,
         )

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 
 from pipway.audit.base import Found, Repair, Rule
 from pipway.audit.facts import Index, Note, Option, Project, Span, Where
-from pipway.audit.queries.logins import holds_secret, is_filled_in
+from pipway.audit.queries.logins import holds_login, holds_secret, is_filled_in
 from pipway.findings import Severity
 
 RULE = Rule("PW303", "readable-secret", "Secret file readable by others", Severity.HIGH)
@@ -69,5 +69,5 @@ def _secrets(project: Project) -> Iterator[Span]:
         ):
             yield option.span
     for index in project.of(Index):
-        if index.via in ("file", "requirements") and holds_secret(index.url):
+        if index.via in ("file", "requirements") and holds_login(index):
             yield index.span

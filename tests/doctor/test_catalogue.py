@@ -93,7 +93,7 @@ def test_a_signature_takes_no_long_time(cause: Cause) -> None:
             began = time.process_time()
             for piece in HOSTILE:
                 pattern.search(piece * (8192 // len(piece)))
-            assert time.process_time() - began < 1, pattern.pattern  # seconds; an honest one takes 0.01
+            assert time.process_time() - began < 3, pattern.pattern  # seconds; an honest one takes 0.01
 
 
 def test_values_are_quoted_for_the_shell_in_commands_and_clean_in_prose() -> None:

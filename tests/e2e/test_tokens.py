@@ -17,6 +17,8 @@ from tests.servers.upstream import Upstream
 
 from pipway.tokens import Tokens, save
 
+pytestmark = pytest.mark.xdist_group("team")  # the log is looked at when all of them are through
+
 
 def basic(user: str, password: str) -> str:
     """RFC 7617 §2."""
